@@ -1,0 +1,252 @@
+//! The object an app holds: the core's verbs, each run to its end on a runtime of the client's own.
+
+use std::{
+    collections::HashMap,
+    future::Future,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+    time::Duration,
+};
+
+use tarishi_core::{
+    CancelOutcome, Client as Core, Filter, Network, NewOperation, OperationRecord, Stop as CoreStop, SyncReport, Why,
+};
+use tarishi_protocol::OperationId;
+use tokio::runtime::{Builder, Runtime};
+
+use crate::{
+    ClientError, ClientOptions, EventListener, Stop, Subscription, TokenSource, Transport, events::hand_over,
+    stop::StopWhenDropped,
+};
+
+/// Threads of the runtime; what they run waits for the disk's own thread and for the network.
+const THREADS: usize = 2;
+
+/// A phone's queue and its sync. Every call may come from any thread.
+#[derive(uniffi::Object)]
+pub struct Client {
+    core: Core,
+    /// `None` only while it is dropped.
+    runtime: Option<Runtime>,
+}
+
+impl std::fmt::Debug for Client {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Client").finish_non_exhaustive()
+    }
+}
+
+#[uniffi::export]
+impl Client {
+    /// Opens the database, and makes it if it is not there. Without a transport the library does HTTP itself.
+    #[uniffi::constructor(default(transport = None))]
+    pub fn open(
+        options: ClientOptions,
+        token_source: Arc<dyn TokenSource>,
+        transport: Option<Arc<dyn Transport>>,
+    ) -> Result<Arc<Self>, ClientError> {
+        let runtime = Builder::new_multi_thread().worker_threads(THREADS).thread_name("tarishi").enable_all().build();
+        let runtime = runtime.map_err(|error| ClientError::bug(error.to_string()))?;
+        let options = options.into_core(token_source, transport)?;
+        let core = guarded(|| {
+            let _context = runtime.enter();
+            Ok(Core::open(options)?)
+        })?;
+        Ok(Arc::new(Self { core, runtime: Some(runtime) }))
+    }
+
+    /// Stores one operation; it is on disk when this returns, and stays so if the caller is cancelled meanwhile.
+    pub async fn enqueue(&self, operation: NewOperation) -> Result<OperationRecord, ClientError> {
+        let core = self.core.clone();
+        self.run(async move { Ok(core.enqueue(operation).await?) }).await
+    }
+
+    /// Stores many in one transaction; each has its own result, in the order given.
+    pub async fn enqueue_many(&self, operations: Vec<NewOperation>) -> Result<Vec<EnqueueResult>, ClientError> {
+        let core = self.core.clone();
+        let results = self.run(async move { Ok(core.enqueue_many(operations).await?) }).await?;
+        Ok(results.into_iter().map(EnqueueResult::from).collect())
+    }
+
+    /// One operation, if the device knows it.
+    pub async fn get(&self, id: OperationId) -> Result<Option<OperationRecord>, ClientError> {
+        let core = self.core.clone();
+        self.run(async move { Ok(core.get(id).await?) }).await
+    }
+
+    /// A page of operations, oldest first.
+    pub async fn list(&self, filter: Filter) -> Result<Vec<OperationRecord>, ClientError> {
+        let core = self.core.clone();
+        self.run(async move { Ok(core.list(filter).await?) }).await
+    }
+
+    /// Cancels at once what was never sent; else the server is asked with every request until it answers.
+    pub async fn cancel(&self, id: OperationId) -> Result<CancelOutcome, ClientError> {
+        let core = self.core.clone();
+        self.run(async move { Ok(core.cancel(id).await?) }).await
+    }
+
+    /// Cancels and enqueues anew with another payload, to run only if the first never does.
+    pub async fn replace(&self, id: OperationId, payload: String) -> Result<OperationRecord, ClientError> {
+        let core = self.core.clone();
+        self.run(async move { Ok(core.replace(id, payload).await?) }).await
+    }
+
+    /// A new try after a definite end without the effect; asking twice gives the same new operation.
+    pub async fn retry(&self, id: OperationId) -> Result<OperationRecord, ClientError> {
+        let core = self.core.clone();
+        self.run(async move { Ok(core.retry(id).await?) }).await
+    }
+
+    /// What an operation waits for.
+    pub async fn why(&self, id: OperationId) -> Result<Why, ClientError> {
+        let core = self.core.clone();
+        self.run(async move { Ok(core.why(id).await?) }).await
+    }
+
+    /// Exchanges with the server until all is exchanged or the deadline comes; for a background job. `stop` ends it early with
+    /// `Stopped`: Swift needs it, since there a cancelled task does not cancel what runs here.
+    #[uniffi::method(default(stop = None))]
+    pub async fn sync(&self, deadline: Duration, stop: Option<Arc<Stop>>) -> Result<SyncReport, ClientError> {
+        let core = self.core.clone();
+        let inner = CoreStop::new();
+        let _stop_when_dropped = StopWhenDropped(inner.clone());
+        self.run(async move {
+            let Some(stop) = stop else { return Ok(core.sync(deadline, Some(inner)).await?) };
+            let mut work = Box::pin(core.sync(deadline, Some(inner.clone())));
+            tokio::select! {
+                biased;
+                () = stop.stopped() => {
+                    inner.stop();
+                    // What is being written is written to its end.
+                    work.await?;
+                    Err(ClientError::Stopped)
+                }
+                report = &mut work => Ok(report?),
+            }
+        })
+        .await
+    }
+
+    /// How many operations stand where, by the words of their states.
+    pub async fn stats(&self) -> Result<HashMap<String, u64>, ClientError> {
+        let core = self.core.clone();
+        let stats = self.run(async move { Ok(core.stats().await?) }).await?;
+        Ok(stats.into_iter().collect())
+    }
+
+    /// A text to send to support: no secrets, no phone numbers, no payloads.
+    pub async fn report(&self) -> Result<String, ClientError> {
+        let core = self.core.clone();
+        self.run(async move { Ok(core.report().await?) }).await
+    }
+
+    /// Drains, and lets go of every lock on the database within the deadline: iOS ends apps that hold one while suspended.
+    pub async fn suspend(&self, deadline: Duration) -> Result<(), ClientError> {
+        let core = self.core.clone();
+        self.run(async move { Ok(core.suspend(deadline).await?) }).await
+    }
+
+    /// Goes on after [`Client::suspend`].
+    pub async fn resume(&self) -> Result<(), ClientError> {
+        let core = self.core.clone();
+        self.run(async move { Ok(core.resume().await?) }).await
+    }
+
+    /// Starts the scheduler: from now on the library syncs by itself whenever there is something to do.
+    pub fn start(&self) -> Result<(), ClientError> {
+        let _context = self.runtime()?.enter();
+        guarded(|| {
+            self.core.start();
+            Ok(())
+        })
+    }
+
+    /// Stops the scheduler after the exchange under way.
+    pub async fn stop(&self) -> Result<(), ClientError> {
+        let core = self.core.clone();
+        self.run(async move {
+            core.stop().await;
+            Ok(())
+        })
+        .await
+    }
+
+    /// Tells what the platform knows of the network.
+    pub fn set_network(&self, network: Network) -> Result<(), ClientError> {
+        let _context = self.runtime()?.enter();
+        guarded(|| {
+            self.core.set_network(network);
+            Ok(())
+        })
+    }
+
+    /// Tells whether the person looks at the app: then answers are awaited at the server.
+    pub fn set_foreground(&self, foreground: bool) -> Result<(), ClientError> {
+        let _context = self.runtime()?.enter();
+        guarded(|| {
+            self.core.set_foreground(foreground);
+            Ok(())
+        })
+    }
+
+    /// Calls the listener with everything that happens from now on, until the subscription is cancelled or dropped.
+    pub fn events(&self, listener: Arc<dyn EventListener>) -> Result<Arc<Subscription>, ClientError> {
+        let events = self.core.events();
+        let task = self.runtime()?.spawn(hand_over(events, listener));
+        Ok(Arc::new(Subscription(task.abort_handle())))
+    }
+}
+
+impl Client {
+    /// Runs a verb to its end even if the caller goes away, and turns its panic into an error.
+    async fn run<T, F>(&self, work: F) -> Result<T, ClientError>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, ClientError>> + Send + 'static,
+    {
+        self.runtime()?.spawn(work).await.map_err(ClientError::of_join)?
+    }
+
+    fn runtime(&self) -> Result<&Runtime, ClientError> {
+        self.runtime.as_ref().ok_or(ClientError::Stopped)
+    }
+}
+
+/// The app may drop it on any thread, and on one that must not block.
+impl Drop for Client {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+fn guarded<T>(work: impl FnOnce() -> Result<T, ClientError>) -> Result<T, ClientError> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| Err(ClientError::of_panic(panic.as_ref())))
+}
+
+/// One of [`Client::enqueue_many`]'s results.
+#[derive(Clone, Debug, uniffi::Enum)]
+#[expect(clippy::large_enum_variant, reason = "it is written into a buffer at once; uniffi knows no boxes")]
+pub enum EnqueueResult {
+    /// On disk.
+    Stored {
+        /// The operation.
+        record: OperationRecord,
+    },
+    /// Not stored; the others were.
+    Refused {
+        /// Why.
+        error: ClientError,
+    },
+}
+
+impl From<Result<OperationRecord, tarishi_core::Error>> for EnqueueResult {
+    fn from(result: Result<OperationRecord, tarishi_core::Error>) -> Self {
+        match result {
+            Ok(record) => Self::Stored { record },
+            Err(error) => Self::Refused { error: error.into() },
+        }
+    }
+}

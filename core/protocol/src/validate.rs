@@ -1,0 +1,360 @@
+//! The checks that a device runs at `enqueue` and a server runs at intake: the same code, the same words.
+
+use base64::Engine as _;
+use serde::de::DeserializeOwned;
+
+use crate::{
+    Charge, Code, FileRef, MessageQuery, MessageSend, Money, Operation, Payload, PaymentQuery, Phone, Problem, Refund, SyncGrades,
+    Upload,
+    catalog::{self, Category},
+    limits,
+};
+
+/// Checks the payload of one action and gives it its type.
+///
+/// # Errors
+/// A [`Problem`] that names the field: `unknown_adapter`, `unknown_action`, `version_unsupported`, `payload_too_large`,
+/// `unknown_field`, `missing_field`, `wrong_type`, or what is wrong with a value.
+pub fn check_payload(adapter: &str, action: &str, version: u32, payload: &str) -> Result<Payload, Problem> {
+    check_name("adapter", adapter)?;
+    check_name("action", action)?;
+    if payload.len() > limits::PAYLOAD_BYTES_MAX {
+        let detail = format!("payload has {} bytes, at most {} are allowed", payload.len(), limits::PAYLOAD_BYTES_MAX);
+        return Err(Problem::new(Code::PayloadTooLarge, detail).with_field("payload"));
+    }
+    check_json(payload)?;
+    let Some(category) = catalog::category(adapter) else {
+        let value = typed::<serde_json::Value>(payload)?;
+        return Ok(Payload::Free(value));
+    };
+    if !catalog::actions(adapter).contains(&action) {
+        let known = catalog::actions(adapter).join(", ");
+        return Err(Problem::new(Code::UnknownAction, format!("{adapter} has {known}")).with_field("action"));
+    }
+    if version != 1 {
+        return Err(Problem::new(Code::VersionUnsupported, "only version 1 is known here").with_field("version"));
+    }
+    let payload = match (category, action) {
+        (Category::Payment, "charge") => Payload::Charge(check_charge(adapter, typed(payload)?)?),
+        (Category::Payment, "refund") => Payload::Refund(check_refund(adapter, typed(payload)?)?),
+        (Category::Payment, _) => Payload::PaymentQuery(check_payment_query(typed(payload)?)?),
+        (Category::Messaging, "send") => Payload::MessageSend(check_message(adapter, typed(payload)?)?),
+        (Category::Push, "send") => Payload::PushSend(typed(payload)?),
+        (Category::Messaging, "balance") => Payload::Balance(typed(payload)?),
+        (Category::Messaging | Category::Push, _) => Payload::MessageQuery(check_message_query(typed(payload)?)?),
+        (Category::Storage, "upload") => Payload::Upload(check_upload(typed(payload)?)?),
+        (Category::Storage, "download") => Payload::Download(check_file_ref(typed(payload)?)?),
+        (Category::Storage, "delete") => Payload::Delete(check_file_ref(typed(payload)?)?),
+        (Category::Storage, _) => Payload::List(check_list(typed(payload)?)?),
+        (Category::Lms, "enroll") => Payload::Enroll(typed(payload)?),
+        (Category::Lms, "sync_grades") => Payload::SyncGrades(check_grades(typed(payload)?)?),
+        (Category::Lms, "sync_courses") => Payload::SyncCourses(typed(payload)?),
+        (Category::Lms, _) => Payload::CreateCourse(typed(payload)?),
+        (Category::Notification, _) => Payload::Notify(typed(payload)?),
+    };
+    Ok(payload)
+}
+
+/// Checks everything of an operation but its payload: names, keys, sizes, times.
+///
+/// # Errors
+/// A [`Problem`] that names the field.
+pub fn check_envelope(operation: &Operation) -> Result<(), Problem> {
+    check_key(&operation.idempotency_key)?;
+    if let Some(key) = &operation.ordering_key {
+        check_ordering_key(key)?;
+    }
+    check_name("adapter", &operation.adapter)?;
+    check_name("action", &operation.action)?;
+    if operation.blobs.len() > limits::BLOBS_MAX {
+        return Err(invalid("blobs", format!("at most {} blobs", limits::BLOBS_MAX)));
+    }
+    if let Some(ttl_ms) = operation.ttl_ms
+        && !(1..=limits::TTL_MS_MAX).contains(&ttl_ms)
+    {
+        return Err(invalid("ttl_ms", format!("must be 1 to {}", limits::TTL_MS_MAX)));
+    }
+    if operation.after.is_some_and(|after| after.operation_id == operation.id) {
+        return Err(invalid("after.operation_id", "an operation cannot wait for itself"));
+    }
+    Ok(())
+}
+
+/// Checks an idempotency key: 1 to [`limits::KEY_BYTES_MAX`] bytes, no control characters.
+///
+/// # Errors
+/// `invalid_value`, naming `idempotency_key`.
+pub fn check_key(key: &str) -> Result<(), Problem> {
+    check_text("idempotency_key", key, limits::KEY_BYTES_MAX)
+}
+
+/// Checks an ordering key: 1 to [`limits::ORDERING_KEY_BYTES_MAX`] bytes, no control characters.
+///
+/// # Errors
+/// `invalid_value`, naming `ordering_key`.
+pub fn check_ordering_key(key: &str) -> Result<(), Problem> {
+    check_text("ordering_key", key, limits::ORDERING_KEY_BYTES_MAX)
+}
+
+fn check_text(field: &str, text: &str, bytes_max: usize) -> Result<(), Problem> {
+    if text.is_empty() || text.len() > bytes_max || text.chars().any(char::is_control) {
+        return Err(invalid(field, format!("must have 1 to {bytes_max} bytes and no control characters")));
+    }
+    Ok(())
+}
+
+fn check_name(field: &str, name: &str) -> Result<(), Problem> {
+    let good = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_';
+    let shaped = !name.is_empty() && name.len() <= limits::NAME_BYTES_MAX && name.bytes().all(good);
+    if shaped && !catalog::RESERVED.contains(&name) {
+        return Ok(());
+    }
+    let code = if field == "adapter" { Code::UnknownAdapter } else { Code::UnknownAction };
+    Err(Problem::new(code, "names are lower-case letters, digits and _").with_field(field))
+}
+
+/// Refuses what other systems cannot hold: NUL, lone surrogates (no JSON text here), integers that lose digits as doubles.
+fn check_json(payload: &str) -> Result<(), Problem> {
+    let value: serde_json::Value = typed(payload)?;
+    if !value.is_object() {
+        return Err(Problem::new(Code::WrongType, "expected an object").with_field("payload"));
+    }
+    walk(&value, &mut String::from("payload"))
+}
+
+fn walk(value: &serde_json::Value, path: &mut String) -> Result<(), Problem> {
+    use serde_json::Value;
+    match value {
+        Value::String(text) if text.contains('\0') => Err(invalid(path.clone(), "NUL is not allowed in text")),
+        Value::Number(number) => {
+            const SAFE: u64 = 1 << 53;
+            let wide = number.as_u64().is_some_and(|n| n > SAFE) || number.as_i64().is_some_and(|n| n.unsigned_abs() > SAFE);
+            if wide { Err(invalid(path.clone(), "integers above 2^53 must be text")) } else { Ok(()) }
+        }
+        Value::Array(items) => {
+            for (index, item) in items.iter().enumerate() {
+                nested(path, &format!("[{index}]"), item)?;
+            }
+            Ok(())
+        }
+        Value::Object(fields) => {
+            for (name, item) in fields {
+                if name.contains('\0') {
+                    return Err(invalid(path.clone(), "NUL is not allowed in a field's name"));
+                }
+                nested(path, &format!(".{name}"), item)?;
+            }
+            Ok(())
+        }
+        Value::Null | Value::Bool(_) | Value::String(_) => Ok(()),
+    }
+}
+
+fn nested(path: &mut String, part: &str, value: &serde_json::Value) -> Result<(), Problem> {
+    let length = path.len();
+    path.push_str(part);
+    walk(value, path)?;
+    path.truncate(length);
+    Ok(())
+}
+
+fn typed<T: DeserializeOwned>(payload: &str) -> Result<T, Problem> {
+    let deserializer = &mut serde_json::Deserializer::from_str(payload);
+    serde_path_to_error::deserialize(deserializer).map_err(|error| {
+        let path = error.path().to_string();
+        let field = if path == "." { "payload".to_owned() } else { format!("payload.{path}") };
+        let text = error.inner().to_string();
+        let text = text.split(" at line ").next().unwrap_or_default();
+        describe(&field, text)
+    })
+}
+
+/// Turns serde's words into a code: they are the only place where it says what kind of error it was.
+fn describe(field: &str, text: &str) -> Problem {
+    if text.starts_with("unknown field") {
+        return Problem::new(Code::UnknownField, text).with_field(field);
+    }
+    if let Some(name) = text.strip_prefix("missing field `").and_then(|rest| rest.split('`').next()) {
+        return Problem::new(Code::MissingField, text).with_field(format!("{field}.{name}"));
+    }
+    let code = if text.starts_with("phone ") {
+        Code::InvalidPhone
+    } else if text.starts_with("amount ") || text.starts_with("currency ") {
+        Code::InvalidAmount
+    } else if text.starts_with("invalid type") || text.starts_with("unknown variant") {
+        Code::WrongType
+    } else {
+        Code::InvalidValue
+    };
+    // serde quotes the offending value in `invalid type: string "…"`; values may be private.
+    let detail = match code {
+        Code::WrongType => text.rsplit_once("expected ").map_or_else(|| "wrong type".to_owned(), |(_, rest)| format!("expected {rest}")),
+        _ => text.to_owned(),
+    };
+    Problem::new(code, detail).with_field(field)
+}
+
+fn invalid(field: impl Into<String>, detail: impl Into<String>) -> Problem {
+    Problem::new(Code::InvalidValue, detail).with_field(field)
+}
+
+fn one_of(a: (&str, bool), b: (&str, bool)) -> Result<(), Problem> {
+    if a.1 != b.1 {
+        return Ok(());
+    }
+    let (left, right) = (a.0, b.0);
+    Err(invalid(format!("payload.{left}"), format!("give exactly one of {left} and {right}")))
+}
+
+fn short(field: &str, text: &str, chars_max: usize) -> Result<(), Problem> {
+    let chars = text.chars().count();
+    if chars == 0 || chars > chars_max {
+        return Err(invalid(format!("payload.{field}"), format!("must have 1 to {chars_max} characters")));
+    }
+    Ok(())
+}
+
+fn check_charge(adapter: &str, charge: Charge) -> Result<Charge, Problem> {
+    short("reference", &charge.reference, limits::REFERENCE_CHARS_MAX)?;
+    if let Some(text) = &charge.description {
+        short("description", text, limits::REFERENCE_CHARS_MAX)?;
+    }
+    check_amount(adapter, "payload.amount", &charge.amount)?;
+    if adapter == "mpesa" {
+        let phone = charge.phone.as_ref().ok_or_else(|| {
+            Problem::new(Code::MissingField, "M-Pesa prompts the payer's phone").with_field("payload.phone")
+        })?;
+        check_mpesa_phone(phone)?;
+    }
+    Ok(charge)
+}
+
+fn check_amount(adapter: &str, field: &str, amount: &Money) -> Result<(), Problem> {
+    if amount.minor_units() <= 0 {
+        return Err(Problem::new(Code::AmountOutOfRange, "must be more than nothing").with_field(field));
+    }
+    if adapter != "mpesa" {
+        return Ok(());
+    }
+    if amount.currency() != "KES" {
+        return Err(Problem::new(Code::InvalidAmount, "M-Pesa takes KES only").with_field(field));
+    }
+    if amount.whole_units().is_none() {
+        return Err(Problem::new(Code::AmountNotWhole, "M-Pesa takes whole shillings only").with_field(field));
+    }
+    if !limits::MPESA_MINOR_UNITS.contains(&amount.minor_units()) {
+        return Err(Problem::new(Code::AmountOutOfRange, "M-Pesa takes KES 1 to 250,000").with_field(field));
+    }
+    Ok(())
+}
+
+fn check_mpesa_phone(phone: &Phone) -> Result<(), Problem> {
+    if phone.is_kenyan_mobile() {
+        return Ok(());
+    }
+    Err(Problem::new(Code::InvalidPhone, "M-Pesa needs a Kenyan mobile number").with_field("payload.phone"))
+}
+
+fn check_refund(adapter: &str, refund: Refund) -> Result<Refund, Problem> {
+    one_of(("operation_id", refund.operation_id.is_some()), ("receipt", refund.receipt.is_some()))?;
+    short("reason", &refund.reason, limits::REFERENCE_CHARS_MAX)?;
+    if let Some(receipt) = &refund.receipt {
+        short("receipt", receipt, limits::REFERENCE_CHARS_MAX)?;
+    }
+    if let Some(amount) = &refund.amount {
+        check_amount(adapter, "payload.amount", amount)?;
+    }
+    Ok(refund)
+}
+
+fn check_payment_query(query: PaymentQuery) -> Result<PaymentQuery, Problem> {
+    one_of(("operation_id", query.operation_id.is_some()), ("receipt", query.receipt.is_some()))?;
+    Ok(query)
+}
+
+fn check_message_query(query: MessageQuery) -> Result<MessageQuery, Problem> {
+    one_of(("operation_id", query.operation_id.is_some()), ("message_id", query.message_id.is_some()))?;
+    Ok(query)
+}
+
+fn check_message(adapter: &str, send: MessageSend) -> Result<MessageSend, Problem> {
+    let count = send.to.0.len();
+    if count == 0 || count > limits::RECIPIENTS_MAX {
+        return Err(invalid("payload.to", format!("1 to {} recipients", limits::RECIPIENTS_MAX)));
+    }
+    let mut seen = send.to.0.clone();
+    seen.sort_unstable();
+    seen.dedup();
+    if seen.len() != count {
+        return Err(invalid("payload.to", "a recipient is named twice"));
+    }
+    if adapter == "sms" && (send.template.is_some() || send.media.is_some()) {
+        let field = if send.template.is_some() { "payload.template" } else { "payload.media" };
+        return Err(Problem::new(Code::UnknownField, "SMS carries a message only").with_field(field));
+    }
+    one_of(("message", send.message.is_some()), ("template", send.template.is_some()))?;
+    if let Some(text) = &send.message {
+        short("message", text, limits::MESSAGE_CHARS_MAX)?;
+    }
+    Ok(send)
+}
+
+fn check_upload(upload: Upload) -> Result<Upload, Problem> {
+    check_path("payload.destination", &upload.destination, false)?;
+    one_of(("content_base64", upload.content_base64.is_some()), ("blob", upload.blob.is_some()))?;
+    if let Some(text) = &upload.content_base64 {
+        let field = "payload.content_base64";
+        let bytes = base64::engine::general_purpose::STANDARD
+            .decode(text)
+            .map_err(|_| invalid(field, "must be base64 (standard alphabet, padded)"))?;
+        if bytes.len() > limits::INLINE_FILE_BYTES_MAX {
+            let detail = format!("at most {} bytes inline; send larger files as a blob", limits::INLINE_FILE_BYTES_MAX);
+            return Err(Problem::new(Code::PayloadTooLarge, detail).with_field(field));
+        }
+    }
+    Ok(upload)
+}
+
+fn check_file_ref(file: FileRef) -> Result<FileRef, Problem> {
+    one_of(("file_id", file.file_id.is_some()), ("path", file.path.is_some()))?;
+    if let Some(path) = &file.path {
+        check_path("payload.path", path, false)?;
+    }
+    Ok(file)
+}
+
+fn check_list(list: crate::ListFiles) -> Result<crate::ListFiles, Problem> {
+    check_path("payload.path", &list.path, true)?;
+    if list.limit.is_some_and(|limit| limit == 0 || limit > limits::LIST_MAX) {
+        return Err(invalid("payload.limit", format!("must be 1 to {}", limits::LIST_MAX)));
+    }
+    Ok(list)
+}
+
+/// A relative path of plain parts: no root, no `..`, no backslash, no control characters.
+fn check_path(field: &str, path: &str, may_be_empty: bool) -> Result<(), Problem> {
+    if path.is_empty() && may_be_empty {
+        return Ok(());
+    }
+    let bad_part = |part: &str| part.is_empty() || part == "." || part == ".." || part.len() > 255;
+    let bad_char = |c: char| c.is_control() || c == '\\';
+    if path.len() > limits::PATH_BYTES_MAX || path.split('/').any(bad_part) || path.chars().any(bad_char) {
+        let detail = "a relative path of named parts, without . and .., backslashes or control characters";
+        return Err(Problem::new(Code::InvalidPath, detail).with_field(field));
+    }
+    Ok(())
+}
+
+fn check_grades(grades: SyncGrades) -> Result<SyncGrades, Problem> {
+    let count = grades.grades.as_ref().map_or(0, Vec::len);
+    if count > limits::GRADES_MAX {
+        return Err(invalid("payload.grades", format!("at most {} grades", limits::GRADES_MAX)));
+    }
+    if (grades.direction == crate::Direction::Push) != (count > 0) {
+        return Err(invalid("payload.grades", "push needs grades, pull takes none"));
+    }
+    Ok(grades)
+}
+
+#[cfg(test)]
+mod tests;

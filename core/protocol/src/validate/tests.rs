@@ -1,0 +1,102 @@
+use super::*;
+
+fn problem(adapter: &str, action: &str, payload: &str) -> (String, String) {
+    let problem = check_payload(adapter, action, 1, payload).expect_err(payload);
+    (problem.code, problem.field.unwrap_or_default())
+}
+
+fn named(code: &str, field: &str) -> (String, String) {
+    (code.to_owned(), field.to_owned())
+}
+
+const CHARGE: &str = r#"{"amount":{"amount":"1000.00","currency":"KES"},"phone":"+254712345678","reference":"FEE-1"}"#;
+
+#[test]
+fn a_good_charge_passes() {
+    assert!(matches!(check_payload("mpesa", "charge", 1, CHARGE), Ok(Payload::Charge(_))));
+}
+
+#[test]
+fn each_bad_field_is_named_with_its_own_code() {
+    let swap = |from: &str, to: &str| problem("mpesa", "charge", &CHARGE.replace(from, to));
+    assert_eq!(swap("\"reference\"", "\"colour\":1,\"reference\""), named("unknown_field", "payload.colour"));
+    assert_eq!(swap("\"FEE-1\"", "7"), named("wrong_type", "payload.reference"));
+    assert_eq!(swap("+254712345678", "0712345678"), named("invalid_phone", "payload.phone"));
+    assert_eq!(swap("+254712345678", "+256712345678"), named("invalid_phone", "payload.phone"));
+    assert_eq!(swap("1000.00", "1000.50"), named("amount_not_whole", "payload.amount"));
+    assert_eq!(swap("1000.00", "12,50"), named("invalid_amount", "payload.amount"));
+    assert_eq!(swap("1000.00", "250001"), named("amount_out_of_range", "payload.amount"));
+    assert_eq!(swap("1000.00", "0"), named("amount_out_of_range", "payload.amount"));
+    assert_eq!(swap("KES", "USD"), named("invalid_amount", "payload.amount"));
+    assert_eq!(swap(",\"reference\":\"FEE-1\"", ""), named("missing_field", "payload.reference"));
+    assert_eq!(swap("FEE-1", "a\\u0000b"), named("invalid_value", "payload.reference"));
+    assert_eq!(problem("mpesa", "charge", "[]").0, "wrong_type");
+    assert_eq!(problem("mpesa", "charge", "{").0, "invalid_value");
+    assert_eq!(problem("mpesa", "charge", r#"{"reference":"\ud800"}"#).0, "invalid_value");
+}
+
+#[test]
+fn unknown_names_and_versions_are_told_apart() {
+    assert_eq!(problem("mpesa", "steal", "{}"), named("unknown_action", "action"));
+    assert_eq!(problem("Mpesa!", "charge", "{}"), named("unknown_adapter", "adapter"));
+    assert_eq!(problem("logs", "charge", "{}"), named("unknown_adapter", "adapter"));
+    assert_eq!(check_payload("mpesa", "charge", 2, CHARGE).unwrap_err().code, "version_unsupported");
+    assert!(matches!(check_payload("library", "lend", 9, "{\"book\":1}"), Ok(Payload::Free(_))));
+}
+
+#[test]
+fn a_payload_is_bounded_to_the_byte() {
+    let body = |bytes: usize| format!("{{\"a\":\"{}\"}}", "x".repeat(bytes - 8));
+    assert!(check_payload("library", "lend", 1, &body(limits::PAYLOAD_BYTES_MAX)).is_ok());
+    assert_eq!(problem("library", "lend", &body(limits::PAYLOAD_BYTES_MAX + 1)), named("payload_too_large", "payload"));
+}
+
+#[test]
+fn no_path_leaves_its_root() {
+    for path in ["../x", "/etc/passwd", "a/../../b", "a//b", "a\\b", "./a", "a/", "", "a/\\u0007"] {
+        let payload = format!(r#"{{"destination":"{}","content_base64":""}}"#, path.replace('\\', "\\\\"));
+        assert_eq!(problem("local_storage", "upload", &payload), named("invalid_path", "payload.destination"), "{path}");
+    }
+    assert!(check_payload("local_storage", "upload", 1, r#"{"destination":"a/b.txt","content_base64":"aGk="}"#).is_ok());
+}
+
+#[test]
+fn inline_files_are_bounded_to_the_byte() {
+    let upload = |bytes: usize| {
+        let text = base64::engine::general_purpose::STANDARD.encode(vec![0; bytes]);
+        format!(r#"{{"destination":"a","content_base64":"{text}"}}"#)
+    };
+    assert!(check_payload("local_storage", "upload", 1, &upload(limits::INLINE_FILE_BYTES_MAX)).is_ok());
+    let over = upload(limits::INLINE_FILE_BYTES_MAX + 1);
+    assert_eq!(problem("local_storage", "upload", &over), named("payload_too_large", "payload.content_base64"));
+}
+
+#[test]
+fn recipients_are_bounded_and_distinct() {
+    let send = |n: usize| {
+        let phones: Vec<_> = (0..n).map(|i| format!("\"+2547{i:08}\"")).collect();
+        format!(r#"{{"to":[{}],"message":"hi"}}"#, phones.join(","))
+    };
+    assert!(check_payload("sms", "send", 1, &send(limits::RECIPIENTS_MAX)).is_ok());
+    assert_eq!(problem("sms", "send", &send(limits::RECIPIENTS_MAX + 1)), named("invalid_value", "payload.to"));
+    assert_eq!(problem("sms", "send", &send(0)), named("invalid_value", "payload.to"));
+    let twice = r#"{"to":["+254711000111","+254711000111"],"message":"hi"}"#;
+    assert_eq!(problem("sms", "send", twice), named("invalid_value", "payload.to"));
+    let bad = r#"{"to":["+254711000111","nobody"],"message":"hi"}"#;
+    assert_eq!(problem("sms", "send", bad), named("invalid_phone", "payload.to[1]"));
+}
+
+#[test]
+fn a_problem_never_shows_the_value() {
+    let problem = check_payload("sms", "send", 1, r#"{"to":"+254711000111","message":{"secret":"x"}}"#).unwrap_err();
+    assert_eq!(problem.code, "wrong_type");
+    assert!(!problem.detail.contains("secret"), "{}", problem.detail);
+    let problem = check_payload("mpesa", "charge", 1, &CHARGE.replace("\"+254712345678\"", "254712345678")).unwrap_err();
+    assert!(!problem.detail.contains("254712345678"), "{}", problem.detail);
+}
+
+#[test]
+fn integers_that_doubles_cannot_hold_are_refused() {
+    assert!(check_payload("library", "lend", 1, "{\"n\":9007199254740992}").is_ok());
+    assert_eq!(problem("library", "lend", "{\"n\":9007199254740993}"), named("invalid_value", "payload.n"));
+}

@@ -1,0 +1,104 @@
+//! HTTP by the library itself. The one place that builds an HTTP client.
+
+use core::{fmt, time::Duration};
+
+use async_trait::async_trait;
+use reqwest::{Client, Method, redirect};
+use tarishi_protocol::limits;
+
+use super::{Transport, TransportError, TransportRequest, TransportResponse};
+use crate::Error;
+
+/// How long connecting may take, handshake included.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// A connection unused for longer is not trusted: mobile networks drop them silently.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(45);
+
+/// Speaks HTTP/1.1 and HTTP/2 over TLS, or plain to `http://` servers.
+#[derive(Clone)]
+pub struct HttpTransport {
+    client: Client,
+    base: String,
+}
+
+impl HttpTransport {
+    /// A transport to this server.
+    ///
+    /// # Errors
+    /// The address is not one of HTTP, or the system's certificates cannot be read.
+    #[expect(clippy::disallowed_methods, reason = "the one place that builds an HTTP client")]
+    pub fn new(server_url: &str) -> Result<Self, Error> {
+        let bad = |text: String| {
+            let problem = tarishi_protocol::Problem::new(tarishi_protocol::Code::InvalidValue, text);
+            Error::InvalidInput(problem.with_field("server_url"))
+        };
+        let url = reqwest::Url::parse(server_url).map_err(|error| bad(error.to_string()))?;
+        if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
+            return Err(bad("must begin with http:// or https://".to_owned()));
+        }
+        // Whoever comes first installs it; it is the same one.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let client = Client::builder()
+            .redirect(redirect::Policy::none())
+            .retry(reqwest::retry::never())
+            .no_gzip()
+            .connect_timeout(CONNECT_TIMEOUT)
+            .pool_idle_timeout(IDLE_TIMEOUT)
+            .pool_max_idle_per_host(1)
+            .build()
+            .map_err(|error| bad(error.to_string()))?;
+        Ok(Self { client, base: server_url.trim_end_matches('/').to_owned() })
+    }
+}
+
+impl fmt::Debug for HttpTransport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "HttpTransport({})", self.base)
+    }
+}
+
+#[async_trait]
+impl Transport for HttpTransport {
+    async fn send(&self, request: TransportRequest) -> Result<TransportResponse, TransportError> {
+        let method = Method::from_bytes(request.method.as_bytes()).map_err(|_| TransportError::Unreachable)?;
+        let mut builder = self.client.request(method, format!("{}{}", self.base, request.path)).timeout(request.timeout);
+        for (name, value) in &request.headers {
+            builder = builder.header(name, value);
+        }
+        let mut response = builder.body(request.body).send().await.map_err(|error| meaning(&error))?;
+        let text = |value: &reqwest::header::HeaderValue| value.to_str().unwrap_or_default().to_owned();
+        let headers = response.headers().iter().map(|(name, value)| (name.as_str().to_owned(), text(value))).collect();
+        let status = response.status().as_u16();
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(|error| meaning(&error))? {
+            if body.len() + chunk.len() > limits::ENCODED_BYTES_MAX {
+                return Err(TransportError::TooLarge);
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(TransportResponse { status, headers, body })
+    }
+}
+
+fn meaning(error: &reqwest::Error) -> TransportError {
+    if error.is_connect() || error.is_builder() {
+        TransportError::Unreachable
+    } else if error.is_timeout() {
+        TransportError::TimedOut
+    } else {
+        TransportError::Interrupted
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_that_is_none_is_refused_at_once() {
+        for url in ["", "ftp://x", "example.org", "http://"] {
+            assert!(matches!(HttpTransport::new(url), Err(Error::InvalidInput(_))), "{url}");
+        }
+        HttpTransport::new("https://pay.example.org/").unwrap();
+    }
+}

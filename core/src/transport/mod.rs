@@ -1,0 +1,83 @@
+//! What carries the bytes: HTTP by the library, the platform's client through the bindings, or memory in tests.
+
+mod http;
+pub mod memory;
+
+use core::{fmt, time::Duration};
+
+use async_trait::async_trait;
+
+pub use http::HttpTransport;
+
+/// Carries one request and brings its answer. It never retries, never follows a redirect and keeps nothing.
+#[async_trait]
+pub trait Transport: Send + Sync {
+    /// Sends one request. Dropping the future ends it.
+    async fn send(&self, request: TransportRequest) -> Result<TransportResponse, TransportError>;
+}
+
+/// One request.
+#[derive(Clone)]
+pub struct TransportRequest {
+    /// `GET` or `POST`.
+    pub method: String,
+    /// The path on the server: `/api/v2/sync`.
+    pub path: String,
+    /// Names in lower case, and values; one holds the token.
+    pub headers: Vec<(String, String)>,
+    /// The body as it travels, compressed if a header says so.
+    pub body: Vec<u8>,
+    /// When to give up.
+    pub timeout: Duration,
+}
+
+impl fmt::Debug for TransportRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {} ({} bytes)", self.method, self.path, self.body.len())
+    }
+}
+
+/// One answer.
+#[derive(Clone)]
+pub struct TransportResponse {
+    /// The HTTP status.
+    pub status: u16,
+    /// Names and values.
+    pub headers: Vec<(String, String)>,
+    /// The body as it travelled, or decompressed by the platform.
+    pub body: Vec<u8>,
+}
+
+impl TransportResponse {
+    /// The first value of a header, whatever its case.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+    }
+}
+
+impl fmt::Debug for TransportResponse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({} bytes)", self.status, self.body.len())
+    }
+}
+
+/// Why there is no answer.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum TransportError {
+    /// No connection: nothing left this device.
+    #[error("unreachable")]
+    Unreachable,
+    /// It took too long; the server may have it.
+    #[error("timed out")]
+    TimedOut,
+    /// The connection broke; the server may have it.
+    #[error("interrupted")]
+    Interrupted,
+    /// Somebody else answered in the server's place.
+    #[error("captive portal")]
+    CaptivePortal,
+    /// The answer has more bytes than allowed.
+    #[error("answer too large")]
+    TooLarge,
+}

@@ -1,0 +1,63 @@
+//! The one HTTP client of the sandbox: providers calling the organisation back.
+//!
+//! Every webhook opens a new connection, as from a provider that does not know us. Addresses are never logged: their
+//! paths are secrets.
+
+use std::io;
+use std::time::Duration;
+
+use reqwest::{Client, RequestBuilder};
+use tokio::time::sleep;
+
+const TIMEOUT: Duration = Duration::from_secs(10);
+const RETRY_PAUSE: Duration = Duration::from_millis(100);
+
+pub(crate) struct Callbacks {
+    client: Client,
+}
+
+impl Callbacks {
+    #[expect(clippy::disallowed_methods, reason = "the one HTTP client of the sandbox")]
+    pub(crate) fn new() -> io::Result<Self> {
+        // Fails only when a provider is installed already, which serves as well.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let client = Client::builder().no_proxy().timeout(TIMEOUT).pool_max_idle_per_host(0).build();
+        Ok(Self { client: client.map_err(io::Error::other)? })
+    }
+
+    /// Posts a JSON body once, whatever comes of it.
+    pub(crate) async fn post_json(&self, url: &str, shortcode: Option<&str>, body: String) {
+        let mut request = self.client.post(url).header("Content-Type", "application/json;charset=UTF-8").body(body);
+        if let Some(shortcode) = shortcode {
+            request = request.header("Businessshortcode", shortcode);
+        }
+        send(request).await;
+    }
+
+    /// Posts a form; where nobody listens, up to `retries` times more.
+    pub(crate) async fn post_form(&self, url: &str, form: &[(&str, &str)], retries: u32) {
+        let mut pause = RETRY_PAUSE;
+        for left in (0..=retries).rev() {
+            if send(self.client.post(url).form(form)).await || left == 0 {
+                return;
+            }
+            sleep(pause).await;
+            pause *= 2;
+        }
+    }
+}
+
+/// True unless nobody could be reached.
+async fn send(request: RequestBuilder) -> bool {
+    match request.send().await {
+        Ok(answer) => {
+            tracing::debug!(status = answer.status().as_u16(), "webhook sent");
+            true
+        }
+        Err(error) => {
+            let reached = !error.is_connect();
+            tracing::debug!(reached, error = %error.without_url(), "webhook not answered");
+            reached
+        }
+    }
+}

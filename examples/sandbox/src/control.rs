@@ -1,0 +1,66 @@
+//! The control API under `/_sandbox`: read the ledger, arm faults, begin again.
+
+use std::sync::Arc;
+
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{delete, get, post};
+use axum::{Json, Router};
+use serde::Deserialize;
+use serde_json::json;
+
+use crate::fault::Fault;
+use crate::ledger::LedgerEntry;
+use crate::world::{World, lock};
+
+pub(crate) fn router() -> Router<Arc<World>> {
+    Router::new()
+        .route("/ledger", get(read_ledger).delete(clear_ledger))
+        .route("/faults", post(arm).delete(disarm_all))
+        .route("/faults/{id}", delete(disarm))
+        .route("/reset", post(reset))
+        .route("/config", post(configure))
+}
+
+async fn read_ledger(State(world): State<Arc<World>>) -> Json<Vec<LedgerEntry>> {
+    Json(lock(&world.ledger).entries().to_vec())
+}
+
+async fn clear_ledger(State(world): State<Arc<World>>) -> StatusCode {
+    lock(&world.ledger).clear();
+    StatusCode::NO_CONTENT
+}
+
+async fn arm(State(world): State<Arc<World>>, Json(fault): Json<Fault>) -> Response {
+    match fault.check() {
+        Ok(()) => (StatusCode::CREATED, Json(json!({ "id": lock(&world.faults).arm(fault) }))).into_response(),
+        Err(problem) => (StatusCode::UNPROCESSABLE_ENTITY, Json(json!({ "error": problem }))).into_response(),
+    }
+}
+
+async fn disarm(State(world): State<Arc<World>>, Path(id): Path<u64>) -> StatusCode {
+    if lock(&world.faults).disarm(id) { StatusCode::NO_CONTENT } else { StatusCode::NOT_FOUND }
+}
+
+async fn disarm_all(State(world): State<Arc<World>>) -> StatusCode {
+    lock(&world.faults).clear();
+    StatusCode::NO_CONTENT
+}
+
+async fn reset(State(world): State<Arc<World>>) -> StatusCode {
+    world.reset();
+    StatusCode::NO_CONTENT
+}
+
+/// What can be set while running. `null` for nowhere.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Config {
+    sms_delivery_url: Option<String>,
+}
+
+async fn configure(State(world): State<Arc<World>>, Json(config): Json<Config>) -> StatusCode {
+    *lock(&world.sms_delivery_url) = config.sms_delivery_url;
+    StatusCode::NO_CONTENT
+}

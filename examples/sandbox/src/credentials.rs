@@ -1,0 +1,19 @@
+//! The fixed test credentials. None of them opens anything but a sandbox.
+
+/// M-Pesa consumer key: the user of the token call.
+pub const MPESA_CONSUMER_KEY: &str = "sandbox-key";
+/// M-Pesa consumer secret: the password of the token call.
+pub const MPESA_CONSUMER_SECRET: &str = "sandbox-secret";
+/// M-Pesa organisation shortcode, also the credit party.
+pub const MPESA_SHORTCODE: &str = "600123";
+/// Lipa-na-M-Pesa passkey, part of every charge's password.
+pub const MPESA_PASSKEY: &str = "sandbox-passkey";
+/// Name of the operator who may reverse and ask for transactions.
+pub const MPESA_INITIATOR: &str = "sandbox-initiator";
+/// Encrypted initiator password; any that is not empty is accepted.
+pub const MPESA_SECURITY_CREDENTIAL: &str = "sandbox-credential";
+
+/// Africa's Talking user name.
+pub const SMS_USERNAME: &str = "sandbox";
+/// Africa's Talking API key, sent in the header `apiKey`.
+pub const SMS_API_KEY: &str = "sandbox-sms-key";

@@ -1,0 +1,58 @@
+//! What a fault does around a call: before its effect, and to its answer.
+
+use std::time::Duration;
+
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use tokio::time::sleep;
+
+use crate::connection::Line;
+use crate::fault::{CallbackFault, Fault, FaultKind};
+
+/// How long a webhook is late when the fault does not say.
+const LATE_MS: u64 = 1_000;
+/// How far apart the two of a double are when the fault does not say.
+const DOUBLE_MS: u64 = 20;
+
+/// The answer of a call that must not have its effect, if the fault says so. `render` writes a provider's error page.
+pub(crate) async fn before(
+    line: &Line,
+    fault: Option<&Fault>,
+    render: impl FnOnce(StatusCode, Option<&str>) -> Response,
+) -> Option<Response> {
+    let fault = fault?;
+    match fault.kind {
+        Some(FaultKind::TimeoutBefore) => {
+            sleep(fault.answer_delay()).await;
+            line.cut();
+            Some(StatusCode::GATEWAY_TIMEOUT.into_response())
+        }
+        Some(FaultKind::Status) => {
+            sleep(fault.answer_delay()).await;
+            let status = fault.status.and_then(|status| StatusCode::from_u16(status).ok());
+            Some(render(status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR), fault.result_code.as_deref()))
+        }
+        Some(FaultKind::TimeoutAfter | FaultKind::Result) | None => None,
+    }
+}
+
+/// The answer of a call whose effect is done: given, given late, or lost with its connection.
+pub(crate) async fn after(line: &Line, fault: Option<&Fault>, answer: Response) -> Response {
+    let Some(fault) = fault else { return answer };
+    sleep(fault.answer_delay()).await;
+    if fault.kind == Some(FaultKind::TimeoutAfter) {
+        line.cut();
+    }
+    answer
+}
+
+/// The pauses before each sending of the webhook: one as a rule, none when lost.
+pub(crate) fn webhook_pauses(fault: Option<&Fault>) -> Vec<Duration> {
+    let pause = |default| Duration::from_millis(fault.and_then(|fault| fault.delay_ms).unwrap_or(default));
+    match fault.and_then(|fault| fault.callback) {
+        None => vec![Duration::ZERO],
+        Some(CallbackFault::Lost) => vec![],
+        Some(CallbackFault::Late) => vec![pause(LATE_MS)],
+        Some(CallbackFault::Double) => vec![Duration::ZERO, pause(DOUBLE_MS)],
+    }
+}

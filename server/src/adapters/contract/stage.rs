@@ -1,0 +1,69 @@
+//! What the dispatcher would hand to an adapter.
+
+use chrono::{DateTime, Utc};
+use tarishi_protocol::{OperationId, Payload};
+use uuid::Uuid;
+
+use crate::adapters::{Call, Hook, Outbound, Related, Settings};
+
+/// Everything of a call that lives longer than it.
+pub(in crate::adapters) struct Stage {
+    pub(in crate::adapters) payload: Payload,
+    pub(in crate::adapters) settings: Settings,
+    pub(in crate::adapters) related: Option<Related>,
+    pub(in crate::adapters) outbound: Outbound,
+    pub(in crate::adapters) attempt_id: Uuid,
+    pub(in crate::adapters) polls: u32,
+    pub(in crate::adapters) first_opened_at: DateTime<Utc>,
+    pub(in crate::adapters) now: DateTime<Utc>,
+}
+
+impl Stage {
+    pub(in crate::adapters) fn new(payload: Payload, settings: Settings) -> Self {
+        let now: DateTime<Utc> = "2026-11-24T07:15:00Z".parse().unwrap();
+        Self {
+            payload,
+            settings,
+            related: None,
+            outbound: Outbound::new(),
+            attempt_id: Uuid::from_u128(0x0198_0000_0000_7000_8000_0000_0000_0001),
+            polls: 0,
+            first_opened_at: now,
+            now,
+        }
+    }
+
+    pub(in crate::adapters) fn call<'a>(&'a self, action: &'a str) -> Call<'a> {
+        Call {
+            tenant: "default",
+            operation_id: OperationId(Uuid::from_u128(7)),
+            action,
+            payload: &self.payload,
+            attempt_id: self.attempt_id,
+            effect_key: "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
+            memo: None,
+            related: self.related.as_ref(),
+            settings: &self.settings,
+            access_token: Some("an-access-token"),
+            callback_url: "https://pay.example.org/k/01980000/5f0c9a31b7de44c2",
+            first_opened_at: self.first_opened_at,
+            polls: self.polls,
+            now: self.now,
+            outbound: &self.outbound,
+        }
+    }
+
+    pub(in crate::adapters) fn hook<'a>(&'a self, rest: &'a str, body: &'a [u8]) -> Hook<'a> {
+        Hook {
+            attempt_id: Some(self.attempt_id),
+            action: None,
+            rest,
+            query: "",
+            headers: &[],
+            peer: Some([196, 201, 212, 69].into()),
+            body,
+            settings: &self.settings,
+            now: self.now,
+        }
+    }
+}

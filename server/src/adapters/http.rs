@@ -1,0 +1,137 @@
+//! The one way out: every provider call goes through [`Outbound::send`].
+//!
+//! It decides from the phase in which a call broke: only a failed connect or TLS handshake is [`Disposition::Transient`];
+//! whatever breaks later may have reached the provider and is [`Disposition::Ambiguous`]. It never retries, follows no
+//! redirect and bounds the answer.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use super::{AdapterError, Disposition};
+
+/// Bytes of a provider's answer, at most.
+pub const ANSWER_BYTES_MAX: usize = 1024 * 1024;
+/// How long a connect may take.
+pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The HTTP client of all adapters, with what stops a call that is begun too late.
+#[derive(Clone)]
+pub struct Outbound {
+    client: reqwest::Client,
+    may_send: Arc<dyn Fn() -> bool + Send + Sync>,
+}
+
+impl fmt::Debug for Outbound {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Outbound").finish_non_exhaustive()
+    }
+}
+
+/// A provider's answer.
+#[derive(Clone, Debug)]
+pub struct HttpAnswer {
+    /// HTTP status.
+    pub status: u16,
+    /// `Retry-After`, if the provider gave one in seconds.
+    pub retry_after: Option<Duration>,
+    /// The body, at most [`ANSWER_BYTES_MAX`].
+    pub body: Vec<u8>,
+}
+
+impl HttpAnswer {
+    /// The body as JSON, if it is some.
+    #[must_use]
+    pub fn json(&self) -> Option<serde_json::Value> {
+        serde_json::from_slice(&self.body).ok()
+    }
+
+    /// The body as text.
+    #[must_use]
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+}
+
+impl Default for Outbound {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Outbound {
+    /// The client; the process makes one.
+    ///
+    /// # Panics
+    /// If the TLS roots of this machine cannot be read.
+    #[must_use]
+    #[expect(clippy::disallowed_methods, reason = "the one place that builds the server's HTTP client")]
+    pub fn new() -> Self {
+        // A second install is refused and harmless.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let client = reqwest::Client::builder()
+            .connect_timeout(CONNECT_TIMEOUT)
+            .pool_idle_timeout(Duration::from_secs(30))
+            .redirect(reqwest::redirect::Policy::none())
+            .retry(reqwest::retry::never())
+            .no_proxy()
+            .user_agent(concat!("tarishi/", env!("CARGO_PKG_VERSION")))
+            .build()
+            .expect("the TLS provider was installed above");
+        Self { client, may_send: Arc::new(|| true) }
+    }
+
+    /// The same client, which refuses to begin once `may_send` says no: a worker that slept through its lease sends nothing.
+    #[must_use]
+    pub fn guarded(&self, may_send: impl Fn() -> bool + Send + Sync + 'static) -> Self {
+        Self { client: self.client.clone(), may_send: Arc::new(may_send) }
+    }
+
+    /// A request to build on.
+    pub fn request(&self, method: reqwest::Method, url: &str) -> reqwest::RequestBuilder {
+        self.client.request(method, url)
+    }
+
+    /// Sends once and reads the whole answer within `deadline`.
+    ///
+    /// # Errors
+    /// [`Disposition::Transient`] if certainly nothing was sent, [`Disposition::Ambiguous`] otherwise,
+    /// [`Disposition::Misconfigured`] if the address is none.
+    pub async fn send(&self, request: reqwest::RequestBuilder, deadline: Duration) -> Result<HttpAnswer, AdapterError> {
+        let request = request
+            .build()
+            .map_err(|_| AdapterError::new(Disposition::Misconfigured, "the provider's address or a header is not valid"))?;
+        if !(self.may_send)() {
+            return Err(AdapterError::new(Disposition::Transient, "the call was begun too late and nothing was sent"));
+        }
+        tokio::time::timeout(deadline, self.exchange(request))
+            .await
+            .unwrap_or_else(|_| Err(AdapterError::new(Disposition::Ambiguous, "no answer before the deadline")))
+    }
+
+    async fn exchange(&self, request: reqwest::Request) -> Result<HttpAnswer, AdapterError> {
+        let mut response = self.client.execute(request).await.map_err(|error| {
+            if error.is_connect() {
+                AdapterError::new(Disposition::Transient, "the provider could not be reached")
+            } else {
+                AdapterError::new(Disposition::Ambiguous, "the connection broke before the answer")
+            }
+        })?;
+        let status = response.status().as_u16();
+        let retry_after = response
+            .headers()
+            .get(reqwest::header::RETRY_AFTER)
+            .and_then(|value| value.to_str().ok()?.trim().parse().ok())
+            .map(Duration::from_secs);
+        let mut body = Vec::new();
+        while let Some(chunk) = response
+            .chunk()
+            .await
+            .map_err(|_| AdapterError::new(Disposition::Ambiguous, "the connection broke within the answer"))?
+        {
+            if body.len() + chunk.len() > ANSWER_BYTES_MAX {
+                return Err(AdapterError::new(Disposition::Ambiguous, "the answer is too large"));
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(HttpAnswer { status, retry_after, body })
+    }
+}

@@ -1,0 +1,149 @@
+//! When a payment, a failure and a refund are believed.
+
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use serde_json::{Value, json};
+
+use super::super::super::{AdapterError, Answer, Disposition, Reference};
+use super::super::{
+    config::Waits,
+    standing::{Standing, checkout_request_id, conclude_refund},
+};
+use super::{CHECKOUT, kes, known};
+
+fn start() -> DateTime<Utc> {
+    "2026-11-24T07:15:00Z".parse().unwrap()
+}
+
+fn after(known: &Reference, secs: i64, code: Option<&str>) -> Result<Answer, AdapterError> {
+    let (waits, amount) = (Waits::default(), kes("1250"));
+    let now = start() + TimeDelta::seconds(secs);
+    Standing { waits: &waits, known, amount: &amount, polls: 2, first_opened_at: start(), now }.conclude(code)
+}
+
+fn waiting(answer: Result<Answer, AdapterError>) -> (Reference, Duration) {
+    match answer.unwrap() {
+        Answer::Waiting { reference: Some(reference), poll_after, interim: None } => (reference, poll_after),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn succeeded(answer: Result<Answer, AdapterError>) -> (Value, Option<String>) {
+    match answer.unwrap() {
+        Answer::Succeeded { outcome, receipt, reference: Some(_) } => (outcome, receipt),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn claimed() -> Reference {
+    let amount = json!({ "amount": "1250.00", "currency": "KES" });
+    known().with(
+        "paid",
+        json!({ "receipt": "UKO4R7T1QX", "amount": amount, "paid_at": "2026-11-24T07:15:19Z", "checkout": CHECKOUT, "attempt": "a" }),
+    )
+}
+
+#[test]
+fn a_confirmed_claim_is_a_payment_with_its_receipt() {
+    let (outcome, receipt) = succeeded(after(&claimed(), 20, Some("0")));
+    assert_eq!(receipt.as_deref(), Some("UKO4R7T1QX"));
+    assert_eq!(
+        outcome,
+        json!({ "receipt": "UKO4R7T1QX", "amount": { "amount": "1250.00", "currency": "KES" }, "paid_at": "2026-11-24T07:15:19Z" })
+    );
+}
+
+#[test]
+fn a_payment_without_its_callback_waits_a_little_for_the_receipt_and_then_goes_without() {
+    let (reference, poll_after) = waiting(after(&known(), 20, Some("0")));
+    assert_eq!(poll_after, Duration::from_secs(15));
+    waiting(after(&reference, 25, Some("0")));
+    let (outcome, receipt) = succeeded(after(&reference, 35, Some("0")));
+    assert_eq!((&outcome["receipt"], &outcome["receipt_missing"], receipt), (&Value::Null, &json!(true), None));
+    assert_eq!(outcome["amount"]["amount"], "1250.00");
+}
+
+#[test]
+fn an_unconfirmed_claim_is_believed_after_three_queries_without_an_answer() {
+    let (first, poll_after) = waiting(after(&claimed(), 20, None));
+    assert_eq!(poll_after, Duration::from_secs(15));
+    let (second, _) = waiting(after(&first, 35, None));
+    let (outcome, receipt) = succeeded(after(&second, 50, None));
+    assert_eq!((&outcome["unconfirmed"], receipt.as_deref()), (&json!(true), Some("UKO4R7T1QX")));
+    // "Still processing" is an answer: it confirms nothing, however often it is given.
+    let mut known = claimed();
+    for secs in 20..40 {
+        known = waiting(after(&known, secs, Some("4999"))).0;
+    }
+}
+
+#[test]
+fn a_claim_that_the_query_denies_is_decided_by_nobody() {
+    for code in ["1032", "1037"] {
+        assert_eq!(after(&claimed(), 200, Some(code)).unwrap_err().disposition, Disposition::Ambiguous);
+    }
+}
+
+#[test]
+fn a_claim_for_another_prompt_of_the_same_attempt_is_none() {
+    let forged = Reference::new("ws_CO_mine")
+        .with("checkout", CHECKOUT)
+        .with("attempt", "a")
+        .with("paid", json!({ "receipt": "UKO0000001", "checkout": "ws_CO_mine", "attempt": "a" }));
+    assert_eq!(checkout_request_id(&forged), Some(CHECKOUT));
+    let (outcome, receipt) = succeeded(after(&forged.with("confirmed_at", "2026-11-24T07:15:00Z"), 60, Some("0")));
+    assert_eq!((&outcome["receipt"], receipt), (&Value::Null, None));
+}
+
+#[test]
+fn a_lost_answer_is_asked_about_by_the_callback_s_id() {
+    let orphan = Reference::new("ws_CO_new").with("paid", json!({ "checkout": "ws_CO_new", "attempt": "a" }));
+    assert_eq!(checkout_request_id(&orphan), Some("ws_CO_new"));
+    // Paid late, when a later attempt is already under way.
+    let late = known().with("attempt", "b").with("paid", json!({ "checkout": "ws_CO_old", "attempt": "a" }));
+    assert_eq!(checkout_request_id(&late), Some("ws_CO_old"));
+    assert_eq!(checkout_request_id(&Reference::new("")), None);
+}
+
+#[test]
+fn a_failure_is_believed_only_ninety_seconds_after_the_prompt() {
+    let (_, poll_after) = waiting(after(&known(), 15, Some("1032")));
+    assert_eq!(poll_after, Duration::from_secs(75));
+    assert!(matches!(after(&known(), 90, Some("1032")), Ok(Answer::Failed { code, .. }) if code == "1032"));
+}
+
+#[test]
+fn not_reached_is_believed_only_when_said_twice() {
+    let (first, poll_after) = waiting(after(&known(), 100, Some("1037")));
+    assert_eq!(poll_after, Duration::from_secs(15));
+    let (other, _) = waiting(after(&first, 120, Some("1019")));
+    waiting(after(&other, 130, Some("1019")));
+    assert!(matches!(after(&other, 135, Some("1019")), Ok(Answer::Failed { .. })));
+    assert!(matches!(after(&first, 115, Some("1037")), Ok(Answer::Failed { .. })));
+    // Said twice, but before ninety seconds.
+    let (early, _) = waiting(after(&known(), 10, Some("1037")));
+    assert_eq!(waiting(after(&early, 40, Some("1037"))).1, Duration::from_secs(50));
+}
+
+#[test]
+fn no_answer_pending_and_strange_words_end_nothing() {
+    for code in [None, Some("4999"), Some("77777")] {
+        assert_eq!(waiting(after(&known(), 10_000, code)).1, Duration::from_secs(20));
+    }
+}
+
+#[test]
+fn already_reversed_is_our_success_only_after_an_unknown_try_of_our_own() {
+    let said = Reference::new("f1e2").with("attempt", "b").with("already_reversed", "b");
+    let ours = said.clone().with("earlier_unknown", true);
+    assert!(matches!(conclude_refund(Some(&ours), Some(kes("1250")), 0), Ok(Answer::Succeeded { receipt: None, .. })));
+    let foreign = said.with("earlier_unknown", false);
+    assert!(matches!(conclude_refund(Some(&foreign), None, 3), Ok(Answer::Failed { code, .. }) if code == "R000001"));
+    let lost = Reference::new("f1e2").with("already_reversed", "b");
+    assert!(matches!(conclude_refund(Some(&lost), None, 1), Ok(Answer::Succeeded { .. })));
+    let silent = Reference::new("f1e2").with("attempt", "b");
+    for known in [None, Some(&silent)] {
+        assert_eq!(conclude_refund(known, None, 5).unwrap_err().disposition, Disposition::Ambiguous);
+    }
+}

@@ -1,0 +1,170 @@
+//! SMS through Africa's Talking: send, what became of it, the balance.
+//!
+//! Africa's Talking takes no key and no reference of ours, and has no question "what became of it?": delivery reports are the
+//! only evidence. A send whose answer was lost waits for one and is then sent again; a double text is harmless.
+
+mod config;
+mod parts;
+#[cfg(test)]
+pub(super) mod tests;
+mod webhook;
+mod wire;
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use serde_json::json;
+use tarishi_protocol::{
+    BalanceOutcome, Code, MessageQuery, MessageSend, MessageStatus, MessagesOutcome, Money, Payload, catalog::Category,
+};
+
+use self::config::Config;
+use super::{
+    ActionSpec, Adapter, AdapterError, Answer, Call, Descriptor, Disposition, Health, HealthCall, Hook, HookRead, Outbound,
+    Recovery, Reference, Related, Settings, Then,
+};
+
+const DEADLINE: Duration = Duration::from_secs(30);
+/// Reading changes nothing; it may be repeated for this long.
+const READ_WINDOW: Duration = Duration::from_secs(3_600);
+
+static DESCRIPTOR: Descriptor = Descriptor {
+    name: "sms",
+    category: Category::Messaging,
+    actions: &[
+        ActionSpec { name: "send", call_deadline: DEADLINE, needs_token: false, has_effect: true },
+        ActionSpec { name: "query", call_deadline: DEADLINE, needs_token: false, has_effect: false },
+        ActionSpec { name: "balance", call_deadline: DEADLINE, needs_token: false, has_effect: false },
+    ],
+    settings: config::SETTINGS,
+    env_prefix: "SMS_",
+    slots: 10,
+    webhooks: true,
+    docs: include_str!("docs.md"),
+};
+
+/// The adapter.
+#[derive(Debug, Default)]
+pub struct Sms {}
+
+#[async_trait]
+impl Adapter for Sms {
+    fn descriptor(&self) -> &Descriptor {
+        &DESCRIPTOR
+    }
+
+    fn recovery(&self, action: &str, settings: &Settings) -> Recovery {
+        if action != "send" {
+            return Recovery::ResendSameKey { window: READ_WINDOW };
+        }
+        let wait = config::receipt_wait(settings).or_else(|_| config::receipt_wait(&Settings::default()));
+        Recovery::Receipts { wait: wait.unwrap_or(DEADLINE), then: Then::Resend }
+    }
+
+    fn check_settings(&self, settings: &Settings) -> Result<(), AdapterError> {
+        config::check(settings)
+    }
+
+    async fn execute(&self, call: &Call<'_>) -> Result<Answer, AdapterError> {
+        let config = Config::read(call.settings)?;
+        match (call.action, call.payload) {
+            ("send", Payload::MessageSend(send)) => execute_send(call, &config, send).await,
+            ("query", Payload::MessageQuery(query)) => Ok(answer_query(query, call.related)),
+            ("balance", Payload::Balance(_)) => {
+                let balance = fetch_balance(&config, call.outbound).await?;
+                Ok(Answer::Succeeded { outcome: json!(BalanceOutcome { balance }), reference: None, receipt: None })
+            }
+            _ => Err(AdapterError::new(Disposition::Unsupported, "SMS has send, query and balance")),
+        }
+    }
+
+    async fn recover(&self, _call: &Call<'_>, _known: Option<&Reference>) -> Result<Answer, AdapterError> {
+        Err(AdapterError::new(Disposition::Ambiguous, "the provider cannot be asked; the delivery report is awaited"))
+    }
+
+    fn read_webhook(&self, hook: &Hook<'_>) -> Result<HookRead, AdapterError> {
+        webhook::read(hook)
+    }
+
+    async fn health(&self, call: &HealthCall<'_>) -> Health {
+        match balance_health(call).await {
+            Ok(health) => health,
+            Err(error) => Health { ok: false, degraded: false, message: error.message },
+        }
+    }
+
+    fn correlation(&self, action: &str, payload: &Payload) -> Option<String> {
+        match payload {
+            Payload::MessageSend(send) if action == "send" => match send.to.0.as_slice() {
+                [only] => Some(only.as_str().to_owned()),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+}
+
+async fn execute_send(call: &Call<'_>, config: &Config<'_>, send: &MessageSend) -> Result<Answer, AdapterError> {
+    let Some(message) = send.message.as_deref().filter(|_| send.template.is_none() && send.media.is_none()) else {
+        return Err(AdapterError::new(Disposition::Unsupported, "SMS carries a message only"));
+    };
+    let parts = parts::count(message);
+    if parts > config.max_segments {
+        let message = format!("the text takes {parts} parts, at most {} are allowed", config.max_segments);
+        return Err(AdapterError::new(Disposition::Rejected, message).with_problem(Code::InvalidValue));
+    }
+    if !(1..=tarishi_protocol::limits::RECIPIENTS_MAX).contains(&send.to.0.len()) {
+        return Err(AdapterError::new(Disposition::Rejected, "1 to 100 recipients").with_problem(Code::InvalidValue));
+    }
+    let request = call
+        .outbound
+        .request(reqwest::Method::POST, &format!("{}/version1/messaging", config.base_url))
+        .header("apiKey", config.api_key)
+        .header(reqwest::header::ACCEPT, "application/json")
+        .form(&wire::send_form(config, &send.to.0, message, send.from.as_deref()));
+    let answer = call.outbound.send(request, DEADLINE).await?;
+    wire::read_send(&answer, &send.to.0, parts)
+}
+
+/// From our own books, which the delivery reports keep.
+fn answer_query(query: &MessageQuery, related: Option<&Related>) -> Answer {
+    let not_found = || Answer::Failed { code: "not_found".to_owned(), message: "no such message".to_owned() };
+    let Some(related) = related.filter(|related| related.action == "send") else { return not_found() };
+    let outcome = related.outcome.as_ref().and_then(|outcome| outcome.get("messages")).cloned();
+    let mut messages: Vec<MessageStatus> = outcome.and_then(|list| serde_json::from_value(list).ok()).unwrap_or_default();
+    if let Some(id) = &query.message_id {
+        messages.retain(|message| message.id.as_ref() == Some(id));
+        if messages.is_empty() {
+            return not_found();
+        }
+    }
+    Answer::Succeeded { outcome: json!(MessagesOutcome { messages }), reference: None, receipt: None }
+}
+
+async fn fetch_balance(config: &Config<'_>, outbound: &Outbound) -> Result<Money, AdapterError> {
+    let request = outbound
+        .request(reqwest::Method::GET, &format!("{}/version1/user", config.base_url))
+        .query(&[("username", config.username)])
+        .header("apiKey", config.api_key)
+        .header(reqwest::header::ACCEPT, "application/json");
+    let answer = outbound.send(request, DEADLINE).await;
+    answer.and_then(|answer| wire::read_balance(&answer)).map_err(|error| match error.disposition {
+        // Nothing was to be done: a lost or garbled answer may be asked for again.
+        Disposition::Ambiguous => AdapterError { disposition: Disposition::Transient, ..error },
+        Disposition::Transient
+        | Disposition::RateLimited
+        | Disposition::Rejected
+        | Disposition::Unauthorized
+        | Disposition::Misconfigured
+        | Disposition::Unsupported => error,
+    })
+}
+
+async fn balance_health(call: &HealthCall<'_>) -> Result<Health, AdapterError> {
+    let config = Config::read(call.settings)?;
+    let balance = fetch_balance(&config, call.outbound).await?;
+    let low = config::low_balance(call.settings, balance.currency())?;
+    let degraded = low.is_some_and(|low| low.currency() == balance.currency() && balance.minor_units() < low.minor_units());
+    let message = if degraded { format!("balance {balance} is low") } else { format!("balance {balance}") };
+    Ok(Health { ok: true, degraded, message })
+}

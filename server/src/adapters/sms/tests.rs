@@ -1,0 +1,280 @@
+//! Africa's Talking's tables and documented answers, row by row, and whole calls against a scripted provider.
+
+mod webhooks;
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+use tarishi_protocol::{Empty, MessageQuery, MessageSend, OperationId, Payload, Phone, Recipients, State};
+
+use super::super::{
+    Adapter as _, AdapterError, Answer, Disposition, HealthCall, Reference, Related, Settings,
+    contract::{Provider, Script, Stage, Subject},
+    http::HttpAnswer,
+};
+use super::{Sms, config::Config, wire};
+
+pub(in crate::adapters) fn subject() -> Subject {
+    let query = MessageQuery { operation_id: Some(sent().operation_id), message_id: None };
+    Subject {
+        adapter: Arc::new(Sms::default()),
+        settings: settings(),
+        calls: vec![
+            ("send", Payload::MessageSend(send(&["+254711000111"])), None),
+            ("query", Payload::MessageQuery(query), Some(sent())),
+            ("balance", Payload::Balance(Empty {}), None),
+        ],
+        speaks_http: true,
+        effect_paths: &["/version1/messaging"],
+        known: Reference::new("ATXid_5f0c9d2e"),
+        folder: None,
+    }
+}
+
+fn settings() -> Settings {
+    let pairs = [("username", "dukaapp"), ("api_key", "an-api-key"), ("webhook_token", "a-webhook-token")];
+    Settings(pairs.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect())
+}
+
+fn phones(numbers: &[&str]) -> Vec<Phone> {
+    numbers.iter().map(|number| number.parse().unwrap()).collect()
+}
+
+fn send(to: &[&str]) -> MessageSend {
+    let message = Some("Hi é € {x} 100%".to_owned());
+    MessageSend { to: Recipients(phones(to)), message, template: None, from: None, media: None }
+}
+
+fn sent() -> Related {
+    let messages = json!([
+        { "to": "+254711000111", "id": "ATXid_1", "status": "delivered" },
+        { "to": "+254733000222", "id": "ATXid_2", "status": "accepted" },
+    ]);
+    Related {
+        operation_id: OperationId(uuid::Uuid::from_u128(9)),
+        action: "send".to_owned(),
+        state: State::Succeeded,
+        reference: Some(Reference::new("ATXid_1")),
+        outcome: Some(json!({ "messages": messages })),
+    }
+}
+
+fn read(status: u16, body: &str, to: &[&str]) -> Result<Answer, AdapterError> {
+    let answer = HttpAnswer { status, retry_after: None, body: body.as_bytes().to_vec() };
+    wire::read_send(&answer, &phones(to), 2)
+}
+
+fn one(code: i64) -> Result<Answer, AdapterError> {
+    let recipient =
+        json!({ "statusCode": code, "number": "+254711000111", "status": "Word", "cost": "0", "messageId": "None" });
+    read(201, &json!({ "SMSMessageData": { "Message": "", "Recipients": [recipient] } }).to_string(), &["+254711000111"])
+}
+
+fn outcome(answer: Result<Answer, AdapterError>) -> (Value, Option<Reference>) {
+    match answer.unwrap() {
+        Answer::Succeeded { outcome, reference, receipt: None } => (outcome, reference),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn every_recipient_code_allows_what_the_table_says() {
+    for code in [100, 101, 102] {
+        assert!(matches!(one(code), Ok(Answer::Succeeded { .. })), "{code}");
+    }
+    for code in [403, 404, 406, 502] {
+        assert!(matches!(one(code), Ok(Answer::Failed { code: told, .. }) if told == code.to_string()), "{code}");
+    }
+    for (code, disposition) in [
+        (401, Disposition::Ambiguous),
+        (402, Disposition::Misconfigured),
+        (405, Disposition::Misconfigured),
+        (407, Disposition::Transient),
+        (409, Disposition::Transient),
+        (500, Disposition::Transient),
+        (501, Disposition::Transient),
+        (103, Disposition::Ambiguous),
+        (999, Disposition::Ambiguous),
+    ] {
+        assert_eq!(one(code).unwrap_err().disposition, disposition, "{code}");
+    }
+    assert_eq!(one(407).unwrap_err().retry_after.map(|wait| wait.as_secs()), Some(60));
+}
+
+#[test]
+fn every_http_status_allows_what_the_table_says() {
+    for (status, disposition) in [
+        (400, Disposition::Rejected),
+        (401, Disposition::Misconfigured),
+        (403, Disposition::Misconfigured),
+        (404, Disposition::Misconfigured),
+        (408, Disposition::Transient),
+        (429, Disposition::RateLimited),
+        (500, Disposition::Transient),
+        (502, Disposition::Transient),
+        (503, Disposition::Transient),
+        (504, Disposition::Transient),
+        (200, Disposition::Ambiguous),
+        (201, Disposition::Ambiguous),
+        (302, Disposition::Ambiguous),
+        (409, Disposition::Ambiguous),
+    ] {
+        let error = read(status, "The supplied authentication is invalid", &["+254711000111"]).unwrap_err();
+        assert_eq!(error.disposition, disposition, "{status}");
+    }
+    // A refusal that is documented with 409 has its word in the body.
+    assert!(matches!(read(409, include_str!("fixtures/refused.json"), &["+254711000111"]), Ok(Answer::Failed { .. })));
+}
+
+#[test]
+fn an_accepted_message_keeps_its_id_parts_and_cost() {
+    let (outcome, reference) = outcome(read(201, include_str!("fixtures/accepted.json"), &["+254711000111"]));
+    let message =
+        json!({ "to": "+254711000111", "id": "ATXid_5f0c9d2e", "status": "accepted", "parts": 2, "cost": "KES 0.8000" });
+    assert_eq!(outcome, json!({ "messages": [message] }));
+    assert_eq!(reference, Some(Reference::new("ATXid_5f0c9d2e")));
+}
+
+#[test]
+fn a_mixed_answer_is_told_recipient_by_recipient_in_the_order_asked() {
+    let to = ["+254711000111", "+254733000222", "+254711000333"];
+    let (outcome, reference) = outcome(read(201, include_str!("fixtures/mixed.json"), &to));
+    let statuses = json!([
+        { "to": to[0], "id": "ATXid_5f0c9d2e", "status": "accepted", "parts": 2, "cost": "KES 1.6000" },
+        { "to": to[1], "id": "ATXid_held", "status": "unknown", "reason": "RiskHold" },
+        { "to": to[2], "status": "rejected", "reason": "InvalidPhoneNumber" },
+    ]);
+    assert_eq!(outcome["messages"], statuses);
+    let ids = Reference::new("ATXid_5f0c9d2e").with("message_ids", vec!["ATXid_5f0c9d2e", "ATXid_held"]);
+    assert_eq!(reference, Some(ids));
+    // A recipient that the answer leaves out is unknown, not refused.
+    let (outcome, _) = self::outcome(read(201, include_str!("fixtures/mixed.json"), &[to[0], "+254711000999"]));
+    assert_eq!(outcome["messages"][1]["status"], "unknown");
+}
+
+#[test]
+fn an_answer_without_recipients_is_read_by_its_summary() {
+    let empty = |message: &str| json!({ "SMSMessageData": { "Message": message, "Recipients": [] } }).to_string();
+    for (message, disposition) in [
+        ("InvalidSenderId", Disposition::Misconfigured),
+        ("InsufficientBalance", Disposition::Misconfigured),
+        ("Sent to 0/1 Total Cost: 0", Disposition::Ambiguous),
+    ] {
+        assert_eq!(read(201, &empty(message), &["+254711000111"]).unwrap_err().disposition, disposition, "{message}");
+    }
+    let stranger = include_str!("fixtures/accepted.json");
+    assert_eq!(read(201, stranger, &["+254711000999"]).unwrap_err().disposition, Disposition::Ambiguous);
+}
+
+#[test]
+fn a_balance_is_cut_down_and_never_up() {
+    for (text, money) in [
+        ("KES 1785.50", "KES 1785.50"),
+        ("KES 1785.5099", "KES 1785.50"),
+        ("KES 1785", "KES 1785.00"),
+        ("UGX 12.99", "UGX 12"),
+        ("KES -0.001", "KES -0.01"),
+        ("KES -5.00", "KES -5.00"),
+    ] {
+        assert_eq!(wire::money(text).unwrap().to_string(), money, "{text}");
+    }
+    for bad in ["", "KES", "1785.50", "KES x", "KES 1,000.00", "kes 1", "KES 1.x", "KES 1e3"] {
+        assert_eq!(wire::money(bad), None, "{bad}");
+    }
+    let answer = |body: &str| HttpAnswer { status: 200, retry_after: None, body: body.as_bytes().to_vec() };
+    assert_eq!(wire::read_balance(&answer(include_str!("fixtures/balance.json"))).unwrap().amount(), "1785.50");
+    assert!(wire::read_balance(&answer(r#"{"userData":{"balance":"KES 1.00"}}"#)).is_ok());
+}
+
+#[test]
+fn the_form_is_what_the_official_clients_send() {
+    let mut settings = settings();
+    settings.0.insert("sender_id".to_owned(), "LABCO".to_owned());
+    let config = Config::read(&settings).unwrap();
+    assert_eq!(config.base_url, "https://api.africastalking.com");
+    let form = wire::send_form(&config, &phones(&["+254711000111", "+254733000222"]), "Hi é € {x} 100%", None);
+    let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
+    assert_eq!(
+        body,
+        "username=dukaapp&to=%2B254711000111%2C%2B254733000222&message=Hi+%C3%A9+%E2%82%AC+%7Bx%7D+100%25&bulkSMSMode=1&from=LABCO&enqueue=1"
+    );
+    assert!(!format!("{config:?}").contains("an-api-key"));
+}
+
+fn stage(payload: Payload, provider: &Provider) -> Stage {
+    let mut settings = settings();
+    settings.0.insert("base_url".to_owned(), provider.url().to_owned());
+    Stage::new(payload, settings)
+}
+
+#[tokio::test]
+async fn a_send_is_one_call_with_the_key_in_its_header() {
+    let provider = Provider::start(vec![Script::text(201, include_str!("fixtures/mixed.json"))]).await;
+    let stage = stage(Payload::MessageSend(send(&["+254711000111", "+254733000222"])), &provider);
+    Sms::default().execute(&stage.call("send")).await.unwrap();
+    let seen = provider.seen();
+    assert_eq!(seen.len(), 1);
+    assert_eq!((seen[0].method.as_str(), seen[0].path.as_str()), ("POST", "/version1/messaging"));
+    assert!(seen[0].headers.contains(&"apikey: an-api-key".to_owned()));
+    assert!(seen[0].headers.contains(&"accept: application/json".to_owned()));
+    assert!(seen[0].headers.contains(&"content-type: application/x-www-form-urlencoded".to_owned()));
+    assert!(seen[0].body.contains("to=%2B254711000111%2C%2B254733000222"));
+}
+
+#[tokio::test]
+async fn a_text_that_is_too_long_is_never_sent() {
+    let provider = Provider::start(vec![Script::text(201, "{}")]).await;
+    let long = MessageSend { message: Some("a".repeat(460)), ..send(&["+254711000111"]) };
+    let stage = stage(Payload::MessageSend(long), &provider);
+    let error = Sms::default().execute(&stage.call("send")).await.unwrap_err();
+    assert_eq!((error.disposition, error.problem), (Disposition::Rejected, Some(tarishi_protocol::Code::InvalidValue)));
+    assert!(provider.seen().is_empty());
+}
+
+#[tokio::test]
+async fn a_query_is_answered_from_our_books() {
+    let provider = Provider::start(vec![Script::text(200, "{}")]).await;
+    for (message_id, related, found) in [
+        (None, Some(sent()), 2),
+        (Some("ATXid_2"), Some(sent()), 1),
+        (Some("ATXid_9"), Some(sent()), 0),
+        (Some("ATXid_2"), None, 0),
+    ] {
+        let query = MessageQuery { operation_id: None, message_id: message_id.map(str::to_owned) };
+        let mut stage = stage(Payload::MessageQuery(query), &provider);
+        stage.related = related;
+        match Sms::default().execute(&stage.call("query")).await.unwrap() {
+            Answer::Succeeded { outcome, .. } => assert_eq!(outcome["messages"].as_array().unwrap().len(), found),
+            Answer::Failed { code, .. } => assert_eq!((code.as_str(), found), ("not_found", 0)),
+            other => panic!("{other:?}"),
+        }
+    }
+    assert!(provider.seen().is_empty());
+}
+
+#[tokio::test]
+async fn health_is_the_balance() {
+    let provider = Provider::start(vec![Script::text(200, include_str!("fixtures/balance.json"))]).await;
+    let mut stage = stage(Payload::Balance(Empty {}), &provider);
+    for (low, degraded) in [("", false), ("500", false), ("KES 2000.00", true), ("UGX 9000", false)] {
+        stage.settings.0.insert("low_balance".to_owned(), low.to_owned());
+        let call = HealthCall { settings: &stage.settings, access_token: None, outbound: &stage.outbound };
+        let health = Sms::default().health(&call).await;
+        assert_eq!((health.ok, health.degraded), (true, degraded), "{low}: {}", health.message);
+    }
+    let seen = &provider.seen()[0];
+    assert_eq!((seen.path.as_str(), seen.query.as_str()), ("/version1/user", "username=dukaapp"));
+    let refused = Provider::start(vec![Script::text(401, "The supplied authentication is invalid")]).await;
+    stage.settings.0.insert("base_url".to_owned(), refused.url().to_owned());
+    let call = HealthCall { settings: &stage.settings, access_token: None, outbound: &stage.outbound };
+    assert!(!Sms::default().health(&call).await.ok);
+}
+
+#[test]
+fn only_a_send_to_one_phone_can_be_recognised_by_it() {
+    let one = Payload::MessageSend(send(&["+254711000111"]));
+    let two = Payload::MessageSend(send(&["+254711000111", "+254733000222"]));
+    assert_eq!(Sms::default().correlation("send", &one).as_deref(), Some("+254711000111"));
+    assert_eq!(Sms::default().correlation("send", &two), None);
+    assert_eq!(Sms::default().correlation("balance", &Payload::Balance(Empty {})), None);
+}

@@ -1,0 +1,185 @@
+//! What every part of the server shares.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    fmt, mem,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use tokio::sync::{Notify, watch};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    adapters::{Adapter, Outbound, registry},
+    clock::Clock,
+    config::{Config, ConfigError},
+    dispatch::tokens::Tokens,
+    feed::Hub,
+    integrations::Integrations,
+    observe::Metrics,
+    store::{self, Ms, Store, TenantRow},
+    vault::Vault,
+};
+
+/// The tenant that always exists; the environment's credentials are its own.
+pub const DEFAULT_TENANT: &str = "default";
+
+/// What every part of the server shares.
+pub struct App {
+    /// What the server remembers.
+    pub store: Arc<dyn Store>,
+    /// The adapters of this build.
+    pub adapters: BTreeMap<&'static str, Arc<dyn Adapter>>,
+    /// The time.
+    pub clock: Clock,
+    /// What the operator decided.
+    pub config: Config,
+    /// What is secret.
+    pub vault: Vault,
+    /// The way out.
+    pub outbound: Outbound,
+    /// Who is woken by what.
+    pub wake: Wake,
+    /// Cancelled when the server stops.
+    pub shutdown: CancellationToken,
+    /// The tenants' adapter settings, for a moment.
+    pub integrations: Integrations,
+    /// Counters.
+    pub metrics: Metrics,
+    /// Devices seen since the last flush.
+    pub seen: Seen,
+    /// Devices that wait for news.
+    pub hub: Hub,
+    /// Access tokens of providers.
+    pub tokens: Tokens,
+    /// Held while a device's token is replaced: two requests with one old token must not make two new ones.
+    pub rotation: tokio::sync::Mutex<()>,
+}
+
+impl fmt::Debug for App {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("App").field("config", &self.config).finish_non_exhaustive()
+    }
+}
+
+impl App {
+    /// An app on an open store.
+    ///
+    /// # Errors
+    /// There is no master key.
+    pub fn new(config: Config, store: Arc<dyn Store>, clock: Clock) -> Result<Self, ConfigError> {
+        let master = config.master_key.bytes(&config.database)?;
+        Ok(Self {
+            store,
+            adapters: registry(),
+            clock,
+            vault: Vault::from_master_key(master),
+            outbound: Outbound::new(),
+            wake: Wake::default(),
+            shutdown: CancellationToken::new(),
+            integrations: Integrations::default(),
+            metrics: Metrics::default(),
+            seen: Seen::default(),
+            hub: Hub::default(),
+            tokens: Tokens::default(),
+            rotation: tokio::sync::Mutex::default(),
+            config,
+        })
+    }
+
+    /// Makes the default tenant, if this store is new.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub async fn prepare(&self) -> store::Result<()> {
+        let tenant = TenantRow { tenant: DEFAULT_TENANT.to_owned(), name: "Default".to_owned(), created_at: self.clock.now_ms() };
+        self.store.create_tenant(tenant).await.map(|_| ())
+    }
+
+    /// The action changes something at its provider, so a request must name its effect by a key.
+    #[must_use]
+    pub fn has_effect(&self, adapter: &str, action: &str) -> bool {
+        self.adapters.get(adapter).and_then(|adapter| adapter.descriptor().action(action)).is_some_and(|action| action.has_effect)
+    }
+}
+
+/// Who is woken by what. Waking only shortens waits; nothing relies on it.
+#[derive(Debug)]
+pub struct Wake {
+    /// Something may be due.
+    pub dispatch: Notify,
+    feed: watch::Sender<u64>,
+}
+
+impl Default for Wake {
+    fn default() -> Self {
+        Self { dispatch: Notify::new(), feed: watch::Sender::new(0) }
+    }
+}
+
+impl Wake {
+    /// Something may be due now.
+    pub fn dispatch_now(&self) {
+        self.dispatch.notify_one();
+    }
+
+    /// Some feed moved.
+    pub fn feed_moved(&self) {
+        self.feed.send_modify(|moves| *moves = moves.wrapping_add(1));
+    }
+
+    /// Changes whenever some feed moves.
+    #[must_use]
+    pub fn feed_subscribe(&self) -> watch::Receiver<u64> {
+        self.feed.subscribe()
+    }
+}
+
+/// When devices were last seen; written once a minute, so that an empty poll writes nothing.
+#[derive(Debug, Default)]
+pub struct Seen(Mutex<HashMap<(String, String), Ms>>);
+
+impl Seen {
+    /// This device was here now.
+    pub fn note(&self, tenant: &str, device: &str, now: Ms) {
+        self.map().insert((tenant.to_owned(), device.to_owned()), now);
+    }
+
+    /// Everything noted since the last call.
+    #[must_use]
+    pub fn take(&self) -> Vec<(String, String, Ms)> {
+        mem::take(&mut *self.map()).into_iter().map(|((tenant, device), at)| (tenant, device, at)).collect()
+    }
+
+    /// Puts back what could not be written; what was noted since is newer and stays.
+    pub fn put_back(&self, seen: Vec<(String, String, Ms)>) {
+        let mut map = self.map();
+        for (tenant, device, at) in seen {
+            map.entry((tenant, device)).or_insert(at);
+        }
+    }
+
+    fn map(&self) -> std::sync::MutexGuard<'_, HashMap<(String, String), Ms>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failed_flush_forgets_no_device() {
+        let seen = Seen::default();
+        seen.note("t", "a", 1);
+        seen.note("t", "b", 1);
+        let taken = seen.take();
+        seen.note("t", "a", 5);
+
+        seen.put_back(taken);
+
+        let mut all = seen.take();
+        all.sort();
+        assert_eq!(all, [("t".to_owned(), "a".to_owned(), 5), ("t".to_owned(), "b".to_owned(), 1)]);
+    }
+}

@@ -1,0 +1,392 @@
+//! What follows from what was learnt. Pure: the operation as it stands, the evidence, the rules and the time go in; a
+//! [`Decision`] comes out, which `settle` writes in one transaction.
+//!
+//! Evidence only climbs `held, ready < calling < waiting < unresolved < expired, cancelled, failed < succeeded`. The ways
+//! down from here: a call that certainly did nothing goes back to `ready`, and so does one whose repeat is harmless.
+
+use std::time::Duration;
+
+use tarishi_protocol::{Code, Problem, State};
+use uuid::Uuid;
+
+use crate::{
+    adapters::{AdapterError, Answer, Disposition, Recovery, Reference, Then},
+    store::{Evidence, Ms, OperationRow, Resolution, Source},
+};
+
+/// The waits and retries of one action of one tenant.
+#[derive(Clone, Copy, Debug)]
+pub struct Rules {
+    /// What follows an unknown outcome.
+    pub recovery: Recovery,
+    /// The action changes something at the provider.
+    pub has_effect: bool,
+    /// Money moves.
+    pub money: bool,
+    /// Retries of a call that certainly did nothing.
+    pub retry: Retry,
+    /// How long an unresolved operation holds its ordering key.
+    pub max_hold_ms: Ms,
+    /// How long an operation may wait for its provider before a human is asked.
+    pub max_wait_ms: Ms,
+    /// A number in 0..1 for this decision's jitter.
+    pub jitter: f64,
+}
+
+/// Retries of a call that certainly did nothing.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Retry {
+    /// Calls in all, at most.
+    pub attempts_max: u32,
+    /// The first wait, in milliseconds.
+    pub base_ms: u64,
+    /// Each wait is this many times the one before.
+    pub factor: f64,
+    /// The longest wait, in milliseconds.
+    pub cap_ms: u64,
+}
+
+impl Default for Retry {
+    /// Eight calls within about two hours.
+    fn default() -> Self {
+        Self { attempts_max: 8, base_ms: 5_000, factor: 3.0, cap_ms: 3_600_000 }
+    }
+}
+
+impl Retry {
+    /// The wait after this many calls, with `jitter` in 0..1: between half and all of the exponential step.
+    #[must_use]
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss, reason = "milliseconds, capped")]
+    pub fn wait_ms(&self, attempts: u32, jitter: f64) -> Ms {
+        let exponent = i32::try_from(attempts.saturating_sub(1)).unwrap_or(i32::MAX).min(64);
+        let step = (self.base_ms as f64 * self.factor.powi(exponent)).min(self.cap_ms as f64);
+        (step * (0.5 + jitter / 2.0)) as Ms
+    }
+}
+
+/// A call that gave no answer, as stored.
+#[derive(Clone, Debug)]
+pub struct Failure {
+    /// What may be done next.
+    pub disposition: Disposition,
+    /// A more exact problem code.
+    pub problem: Option<Code>,
+    /// The provider's code.
+    pub code: Option<String>,
+    /// For a person.
+    pub message: String,
+    /// Not before this.
+    pub retry_after: Option<Duration>,
+}
+
+impl From<AdapterError> for Failure {
+    fn from(error: AdapterError) -> Self {
+        let AdapterError { disposition, problem, code, message, retry_after } = error;
+        Self { disposition, problem, code, message, retry_after }
+    }
+}
+
+/// What is to be written.
+#[derive(Clone, Debug, Default)]
+pub struct Decision {
+    /// The new state; none = as it is.
+    pub state: Option<State>,
+    /// The outcome to store.
+    pub outcome: Option<serde_json::Value>,
+    /// The problem to store; cleared when the state becomes succeeded.
+    pub problem: Option<Problem>,
+    /// The reference to merge.
+    pub reference: Option<Reference>,
+    /// The provider's receipt of money.
+    pub receipt: Option<String>,
+    /// The memo of a finished step.
+    pub memo: Option<serde_json::Value>,
+    /// When somebody must look next.
+    pub next_at: Option<Ms>,
+    /// The outcome became unknown now, and nothing can be asked.
+    pub ambiguous: bool,
+    /// This try does not count.
+    pub uncounted: bool,
+    /// A new effect begins.
+    pub new_effect: bool,
+    /// What the lane learns.
+    pub lane: LaneNews,
+}
+
+/// What a lane learns from one call.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum LaneNews {
+    /// Nothing about the provider's health.
+    #[default]
+    Nothing,
+    /// It answers.
+    Healthy,
+    /// It does not.
+    Failing,
+    /// Closed for this long.
+    ClosedFor(Duration),
+}
+
+/// Failures in a row after which a lane closes.
+pub const BREAKER_FAILURES: u32 = 5;
+/// The first time a breaker keeps a lane closed, in milliseconds; doubled with each further failure.
+pub const BREAKER_BASE_MS: Ms = 5_000;
+/// The longest time a breaker keeps a lane closed, in milliseconds.
+pub const BREAKER_CAP_MS: Ms = 300_000;
+/// The longest Retry-After of a provider that is obeyed.
+pub const RETRY_AFTER_MAX: Duration = Duration::from_secs(3_600);
+/// Refusals of an access token in a row that are met with a new one.
+pub const TOKEN_RETRIES: u32 = 1;
+/// Wait between polls that gave no answer, in milliseconds: doubled with each, up to ten minutes.
+const POLL_RETRY_MS: Ms = 1_000;
+
+/// How long a breaker keeps a lane closed after this many failures in a row, in milliseconds; 0 = open for business.
+#[must_use]
+pub fn breaker_ms(failures: u32) -> Ms {
+    let over = failures.saturating_sub(BREAKER_FAILURES - 1);
+    if over == 0 { 0 } else { (BREAKER_BASE_MS << (over - 1).min(10)).min(BREAKER_CAP_MS) }
+}
+
+/// Decides. `None`: nothing changes; the evidence is kept in the log alone.
+#[must_use]
+pub fn decide(row: &OperationRow, source: &Source, evidence: &Evidence, rules: &Rules, now: Ms) -> Option<Decision> {
+    match evidence {
+        Evidence::Answer(answer) => answered(row, source, answer, rules, now),
+        Evidence::Failure(failure) => failed(row, source, failure, rules, now),
+        Evidence::Lost => (row.state == State::Calling).then(|| unknown(row, rules, now, "the call's answer was lost")),
+        Evidence::ReceiptOverdue => overdue(row, rules, now),
+        Evidence::Message(_) => None,
+        Evidence::Resolve(resolution) => resolved(row, resolution, now),
+    }
+}
+
+fn answered(row: &OperationRow, source: &Source, answer: &Answer, rules: &Rules, now: Ms) -> Option<Decision> {
+    let healthy = if matches!(source, Source::Webhook | Source::Operator { .. }) { LaneNews::Nothing } else { LaneNews::Healthy };
+    match answer {
+        Answer::Succeeded { outcome, reference, receipt } => (row.state != State::Succeeded).then(|| Decision {
+            state: Some(State::Succeeded),
+            outcome: Some(outcome.clone()),
+            reference: reference.clone(),
+            receipt: receipt.clone(),
+            lane: healthy,
+            ..Decision::default()
+        }),
+        Answer::Failed { code, message } => climbs(row, State::Failed).then(|| Decision {
+            state: Some(State::Failed),
+            problem: Some(Problem::new(Code::ProviderRejected, message.clone()).with_provider_code(code.clone())),
+            lane: healthy,
+            ..Decision::default()
+        }),
+        Answer::Waiting { reference, poll_after, interim } => waiting(row, source, reference, *poll_after, interim, rules, now, healthy),
+        Answer::Next { memo } => is_current(row, source).then(|| Decision {
+            state: Some(State::Ready),
+            memo: Some(memo.clone()),
+            next_at: Some(now),
+            uncounted: true,
+            lane: healthy,
+            ..Decision::default()
+        }),
+        Answer::NotFound => not_found(row, source, rules, now),
+    }
+}
+
+#[expect(clippy::too_many_arguments, reason = "the fields of one answer")]
+fn waiting(
+    row: &OperationRow,
+    source: &Source,
+    reference: &Option<Reference>,
+    poll_after: Duration,
+    interim: &Option<serde_json::Value>,
+    rules: &Rules,
+    now: Ms,
+    lane: LaneNews,
+) -> Option<Decision> {
+    if row.state.is_ended() {
+        // A claim that wants confirming reopens what was told failed (money came late); it never touches a success.
+        let claims = *source == Source::Webhook && poll_after.is_zero() && row.state != State::Succeeded;
+        if !claims {
+            return None;
+        }
+    }
+    let started = row.first_opened_at.unwrap_or(row.created_at);
+    let too_long = now - started > rules.max_wait_ms && !poll_after.is_zero();
+    let state = if row.state == State::Unresolved && poll_after.is_zero() {
+        State::Waiting
+    } else if too_long || row.state == State::Unresolved {
+        State::Unresolved
+    } else {
+        State::Waiting
+    };
+    Some(Decision {
+        state: Some(state),
+        outcome: interim.clone().map(|interim| serde_json::json!({ "interim": interim })),
+        problem: (state == State::Unresolved).then(|| Problem::new(Code::OutcomeUnknown, "the provider gave no final answer in time")),
+        reference: reference.clone(),
+        next_at: Some(if state == State::Unresolved { now + rules.max_hold_ms } else { now + ms(poll_after) }),
+        lane,
+        ..Decision::default()
+    })
+}
+
+fn not_found(row: &OperationRow, source: &Source, rules: &Rules, now: Ms) -> Option<Decision> {
+    if !rules.has_effect && is_current(row, source) {
+        let problem = Problem::new(Code::NotFound, "the provider knows no such thing");
+        return Some(Decision { state: Some(State::Failed), problem: Some(problem), lane: LaneNews::Healthy, ..Decision::default() });
+    }
+    let Recovery::Query { settle_after } = rules.recovery else {
+        return (row.state == State::Calling && is_current(row, source)).then(|| unknown(row, rules, now, "the provider knows nothing of it yet"));
+    };
+    let since = row.ambiguous_at.or(row.first_opened_at).unwrap_or(now);
+    if row.state == State::Waiting && now - since >= ms(settle_after) {
+        return Some(again(row, rules, now, "the provider affirms that nothing was done"));
+    }
+    (row.state == State::Waiting || row.state == State::Calling).then(|| Decision {
+        state: Some(State::Waiting),
+        next_at: Some((since + ms(settle_after)).max(now + POLL_RETRY_MS)),
+        ..Decision::default()
+    })
+}
+
+fn failed(row: &OperationRow, source: &Source, failure: &Failure, rules: &Rules, now: Ms) -> Option<Decision> {
+    if *source == Source::Poll {
+        return poll_failed(row, failure, rules, now);
+    }
+    if !is_current(row, source) {
+        return None;
+    }
+    let text = failure.message.clone();
+    let problem = |code: Code| {
+        let problem = Problem::new(failure.problem.unwrap_or(code), text.clone());
+        Some(match &failure.code {
+            Some(code) => problem.with_provider_code(code.clone()),
+            None => problem,
+        })
+    };
+    let ended = |code: Code| Decision { state: Some(State::Failed), problem: problem(code), ..Decision::default() };
+    Some(match failure.disposition {
+        Disposition::Transient => Decision { lane: LaneNews::Failing, ..again_after(row, rules, now, failure.retry_after, problem(Code::AttemptsExhausted)) },
+        Disposition::RateLimited => {
+            let wait = failure.retry_after.unwrap_or(Duration::from_secs(1)).min(RETRY_AFTER_MAX);
+            Decision {
+                state: Some(State::Ready),
+                next_at: Some(now + ms(wait)),
+                uncounted: true,
+                lane: LaneNews::ClosedFor(wait),
+                ..Decision::default()
+            }
+        }
+        Disposition::Ambiguous if !rules.has_effect => {
+            Decision { lane: LaneNews::Failing, ..again_after(row, rules, now, failure.retry_after, problem(Code::AttemptsExhausted)) }
+        }
+        // The provider answered something odd of its own (held by its fraud check, say): that is no reason to send again.
+        Disposition::Ambiguous if failure.code.is_some() && matches!(rules.recovery, Recovery::Receipts { then: Then::Resend, .. }) => {
+            ask_human(rules, now, &text)
+        }
+        Disposition::Ambiguous => Decision { lane: LaneNews::Failing, ..unknown(row, rules, now, &text) },
+        Disposition::Unauthorized if row.attempts <= TOKEN_RETRIES => Decision { state: Some(State::Ready), next_at: Some(now), ..Decision::default() },
+        Disposition::Unauthorized | Disposition::Misconfigured => ended(Code::Misconfigured),
+        Disposition::Rejected => ended(Code::ProviderRejected),
+        Disposition::Unsupported => ended(Code::Unsupported),
+    })
+}
+
+/// A poll that gave no answer changes nothing but the time of the next one.
+fn poll_failed(row: &OperationRow, failure: &Failure, rules: &Rules, now: Ms) -> Option<Decision> {
+    if row.state != State::Waiting {
+        return None;
+    }
+    let started = row.first_opened_at.unwrap_or(row.created_at);
+    if now - started > rules.max_wait_ms {
+        return Some(ask_human(rules, now, &failure.message));
+    }
+    let wait = POLL_RETRY_MS << row.polls.min(9);
+    let wait = failure.retry_after.map_or(wait, |after| ms(after.min(RETRY_AFTER_MAX)).max(wait));
+    Some(Decision { next_at: Some(now + wait.min(600_000)), ..Decision::default() })
+}
+
+/// Nobody knows what the call did: the action's recovery says what follows.
+fn unknown(row: &OperationRow, rules: &Rules, now: Ms, text: &str) -> Decision {
+    if !rules.has_effect {
+        return again(row, rules, now, text);
+    }
+    match rules.recovery {
+        Recovery::ResendSameKey { window } => {
+            let first = row.first_opened_at.unwrap_or(now);
+            if now - first < ms(window) { again(row, rules, now, text) } else { ask_human(rules, now, text) }
+        }
+        Recovery::Query { .. } => {
+            Decision { state: Some(State::Waiting), next_at: Some(now + POLL_RETRY_MS), ambiguous: true, ..Decision::default() }
+        }
+        Recovery::Receipts { wait, .. } => {
+            Decision { state: Some(State::Waiting), next_at: Some(now + ms(wait)), ambiguous: true, ..Decision::default() }
+        }
+        Recovery::Human => ask_human(rules, now, text),
+    }
+}
+
+fn overdue(row: &OperationRow, rules: &Rules, now: Ms) -> Option<Decision> {
+    if row.state != State::Waiting || row.reference.is_some() {
+        return None;
+    }
+    let text = "no receipt came for a call of unknown outcome";
+    Some(match rules.recovery {
+        Recovery::Receipts { then: Then::Resend, .. } | Recovery::ResendSameKey { .. } => again(row, rules, now, text),
+        Recovery::Receipts { then: Then::Unresolved, .. } | Recovery::Query { .. } | Recovery::Human => ask_human(rules, now, text),
+    })
+}
+
+fn resolved(row: &OperationRow, resolution: &Resolution, now: Ms) -> Option<Decision> {
+    if row.state != State::Unresolved {
+        return None;
+    }
+    Some(match resolution {
+        Resolution::Succeeded { outcome } => {
+            let receipt = outcome.get("receipt").and_then(|receipt| receipt.as_str()).map(str::to_owned);
+            Decision { state: Some(State::Succeeded), outcome: Some(outcome.clone()), receipt, ..Decision::default() }
+        }
+        Resolution::Failed { reason } => {
+            Decision { state: Some(State::Failed), problem: Some(Problem::new(Code::ProviderRejected, reason.clone())), ..Decision::default() }
+        }
+        Resolution::RunAgain => Decision { state: Some(State::Ready), next_at: Some(now), new_effect: true, ..Decision::default() },
+    })
+}
+
+fn ask_human(rules: &Rules, now: Ms, text: &str) -> Decision {
+    Decision {
+        state: Some(State::Unresolved),
+        problem: Some(Problem::new(Code::OutcomeUnknown, text.to_owned())),
+        next_at: Some(now + rules.max_hold_ms),
+        ..Decision::default()
+    }
+}
+
+fn again(row: &OperationRow, rules: &Rules, now: Ms, text: &str) -> Decision {
+    again_after(row, rules, now, None, Some(Problem::new(Code::AttemptsExhausted, text.to_owned())))
+}
+
+fn again_after(row: &OperationRow, rules: &Rules, now: Ms, retry_after: Option<Duration>, problem: Option<Problem>) -> Decision {
+    if row.attempts >= rules.retry.attempts_max {
+        let problem = problem.map(|problem| Problem { provider_code: problem.provider_code, ..Problem::new(Code::AttemptsExhausted, problem.detail) });
+        return Decision { state: Some(State::Failed), problem, ..Decision::default() };
+    }
+    let wait = rules.retry.wait_ms(row.attempts, rules.jitter);
+    let wait = retry_after.map_or(wait, |after| ms(after.min(RETRY_AFTER_MAX)).max(wait));
+    Decision { state: Some(State::Ready), next_at: Some(now + wait), ..Decision::default() }
+}
+
+/// The evidence is of the call that is open now; what any other call says may only climb.
+fn is_current(row: &OperationRow, source: &Source) -> bool {
+    let attempt: Option<Uuid> = match source {
+        Source::Call { attempt } => Some(*attempt),
+        Source::Poll | Source::Webhook | Source::Operator { .. } => None,
+    };
+    row.state == State::Calling && attempt.is_some() && row.attempt_id == attempt
+}
+
+fn climbs(row: &OperationRow, to: State) -> bool {
+    to.rank() > row.state.rank()
+}
+
+fn ms(duration: Duration) -> Ms {
+    Ms::try_from(duration.as_millis()).unwrap_or(Ms::MAX / 4)
+}

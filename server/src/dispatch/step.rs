@@ -1,0 +1,231 @@
+//! One step of one claimed operation: execute it, ask about it, recover it, or let it lapse.
+
+use std::{sync::Arc, time::Duration};
+
+use tarishi_protocol::{State, check_payload};
+use uuid::Uuid;
+
+use super::{failpoint, policy::Rules, rules::rules, tokens, webhook};
+use crate::{
+    App,
+    adapters::{ActionSpec, Adapter, AdapterError, Answer, Call, Disposition, Outbound, Recovery, Related, Settings},
+    store::{self, Evidence, Ms, Open, Opened, OperationRow, Settle, Settled, Source},
+};
+
+/// Nothing is sent later than this after *open*.
+const SEND_WITHIN_MS: Ms = 5_000;
+/// A lease outlives its call's deadline by this.
+const LEASE_GRACE_MS: Ms = 15_000;
+/// When an adapter that is switched off is looked at again.
+const SWITCHED_OFF_MS: Ms = 10_000;
+/// Tries to write down what a call learnt.
+const SETTLE_TRIES: u32 = 6;
+
+/// Takes one claimed operation one step further.
+pub(super) async fn step(app: &Arc<App>, row: OperationRow) -> store::Result<()> {
+    let now = app.clock.now_ms();
+    match row.state {
+        State::Held | State::Unresolved => return app.store.lapse(&row.tenant, row.id, now).await,
+        State::Expired | State::Cancelled | State::Failed | State::Succeeded => return Ok(()),
+        State::Ready | State::Calling | State::Waiting => {}
+    }
+    let effective = app.effective(&row.tenant, &row.adapter).await?;
+    let adapter = app.adapters.get(row.adapter.as_str()).map(Arc::clone);
+    let (Some(adapter), Some(effective)) = (adapter, effective) else {
+        return app.store.release(&row.tenant, row.id, now + SWITCHED_OFF_MS).await;
+    };
+    let work = Work { app: Arc::clone(app), adapter, settings: effective.settings };
+    match row.state {
+        State::Ready if !effective.enabled || effective.paused.contains(&row.action) => {
+            app.store.release(&row.tenant, row.id, now + SWITCHED_OFF_MS).await
+        }
+        State::Ready => work.execute(row).await,
+        State::Calling => work.settle(&row, Source::Poll, Evidence::Lost).await,
+        _ => work.recover(row).await,
+    }
+}
+
+/// One adapter with one tenant's settings.
+struct Work {
+    app: Arc<App>,
+    adapter: Arc<dyn Adapter>,
+    settings: Settings,
+}
+
+impl Work {
+    fn rules(&self, action: &str) -> Rules {
+        rules(&self.app, &*self.adapter, action, &self.settings)
+    }
+
+    async fn execute(self, row: OperationRow) -> store::Result<()> {
+        let Some(spec) = self.adapter.descriptor().action(&row.action) else {
+            return self.app.store.release(&row.tenant, row.id, self.app.clock.now_ms() + SWITCHED_OFF_MS).await;
+        };
+        let now = self.app.clock.now_ms();
+        let answer_by = now + ms(spec.call_deadline);
+        let open = Open {
+            tenant: row.tenant.clone(),
+            id: row.id,
+            attempt: Uuid::now_v7(),
+            send_before: now + SEND_WITHIN_MS,
+            answer_by,
+            lease_until: answer_by + LEASE_GRACE_MS,
+            now,
+        };
+        let (attempt, send_before) = (open.attempt, open.send_before);
+        failpoint::reach("server.before_open");
+        let Opened::Yes { operation, related } = self.app.store.open_attempt(open).await? else { return Ok(()) };
+        failpoint::reach("server.after_open");
+        tracing::info!(operation = %row.id, %attempt, adapter = row.adapter, action = row.action, "calling");
+        let clock = self.app.clock.clone();
+        let outbound = self.app.outbound.guarded(move || clock.now_ms() < send_before);
+        let what = Asked { spec, row: *operation, attempt, related: related.map(|row| *row), outbound };
+        let evidence = self.call(what).await;
+        failpoint::reach("server.before_settle");
+        self.settle(&row, Source::Call { attempt }, evidence).await
+    }
+
+    async fn recover(self, row: OperationRow) -> store::Result<()> {
+        let asks = row.reference.is_some() || matches!(self.rules(&row.action).recovery, Recovery::Query { .. });
+        let spec = self.adapter.descriptor().action(&row.action).filter(|_| asks);
+        let Some(spec) = spec else { return self.settle(&row, Source::Poll, Evidence::ReceiptOverdue).await };
+        let attempt = row.attempt_id.unwrap_or_else(Uuid::now_v7);
+        let what = Asked { spec, row: row.clone(), attempt, related: None, outbound: self.app.outbound.clone() };
+        let evidence = self.question(what).await;
+        self.settle(&row, Source::Poll, evidence).await
+    }
+
+    async fn call(&self, what: Asked) -> Evidence {
+        let deadline = what.spec.call_deadline;
+        let (app, adapter, settings) = (Arc::clone(&self.app), Arc::clone(&self.adapter), self.settings.clone());
+        let work = async move { what.with(&app, &*adapter, &settings, async |call| adapter.execute(&call).await).await };
+        bounded(deadline, work).await
+    }
+
+    async fn question(&self, what: Asked) -> Evidence {
+        let deadline = what.spec.call_deadline;
+        let (app, adapter, settings) = (Arc::clone(&self.app), Arc::clone(&self.adapter), self.settings.clone());
+        let known = what.row.reference.clone();
+        let work =
+            async move { what.with(&app, &*adapter, &settings, async |call| adapter.recover(&call, known.as_ref()).await).await };
+        bounded(deadline, work).await
+    }
+
+    /// Writes down what was learnt. It must not get lost: a store that is busy is tried again.
+    async fn settle(&self, row: &OperationRow, source: Source, evidence: Evidence) -> store::Result<()> {
+        let mut tries = 0;
+        let settled = loop {
+            let settle = Settle {
+                tenant: row.tenant.clone(),
+                id: row.id,
+                source: source.clone(),
+                evidence: evidence.clone(),
+                rules: self.rules(&row.action),
+                now: self.app.clock.now_ms(),
+            };
+            match self.app.store.settle(settle).await {
+                Ok(settled) => break settled,
+                Err(error) if tries >= SETTLE_TRIES => return Err(error),
+                Err(error) => {
+                    tries += 1;
+                    tracing::warn!(%error, operation = %row.id, tries, "settling failed, trying again");
+                    tokio::time::sleep(Duration::from_millis(50 << tries)).await;
+                }
+            }
+        };
+        failpoint::reach("server.after_settle");
+        report(row, &settled);
+        if settled.news {
+            webhook::matching(&self.app, &row.tenant, row.id).await?;
+        }
+        Ok(())
+    }
+}
+
+fn report(row: &OperationRow, settled: &Settled) {
+    let Some((before, after)) = settled.moved else { return };
+    if before != after {
+        tracing::info!(operation = %row.id, before = before.as_str(), after = after.as_str(), "settled");
+    }
+    if settled.late_success {
+        tracing::warn!(operation = %row.id, "succeeded late, after it had been told otherwise");
+    }
+    if after == State::Unresolved && before != after {
+        tracing::warn!(operation = %row.id, "unresolved: a human must look");
+    }
+}
+
+/// What an adapter is asked about.
+struct Asked {
+    spec: &'static ActionSpec,
+    row: OperationRow,
+    attempt: Uuid,
+    related: Option<OperationRow>,
+    outbound: Outbound,
+}
+
+impl Asked {
+    /// Gathers what the call needs and makes it.
+    async fn with<F>(self, app: &App, adapter: &dyn Adapter, settings: &Settings, ask: F) -> Result<Answer, AdapterError>
+    where
+        F: AsyncFnOnce(Call<'_>) -> Result<Answer, AdapterError>,
+    {
+        let row = &self.row;
+        let payload = check_payload(&row.adapter, &row.action, row.version, &row.payload)
+            .map_err(|problem| AdapterError::new(Disposition::Rejected, problem.detail))?;
+        let token = if self.spec.needs_token { tokens::access_token(app, &row.tenant, adapter, settings).await? } else { None };
+        let related = self.related.as_ref().map(|row| Related {
+            operation_id: row.id,
+            action: row.action.clone(),
+            state: row.state,
+            reference: row.reference.clone(),
+            outcome: row.outcome.clone(),
+        });
+        let now = app.clock.now();
+        let opened = row.first_opened_at.and_then(chrono::DateTime::from_timestamp_millis).unwrap_or(now);
+        let callback = app.vault.callback_token(&row.tenant, self.attempt);
+        let answer = ask(Call {
+            tenant: &row.tenant,
+            operation_id: row.id,
+            action: &row.action,
+            payload: &payload,
+            attempt_id: self.attempt,
+            effect_key: &app.vault.effect_key(&row.tenant, row.id, row.effect_number),
+            memo: row.memo.as_ref(),
+            related: related.as_ref(),
+            settings,
+            access_token: token.as_deref(),
+            callback_url: &format!("{}/k/{}/{callback}", app.config.base_url(), self.attempt.simple()),
+            first_opened_at: opened,
+            polls: row.polls,
+            now,
+            outbound: &self.outbound,
+        })
+        .await;
+        if let (Err(error), Some(token)) = (&answer, &token)
+            && error.disposition == Disposition::Unauthorized
+        {
+            tokens::refused(app, &row.tenant, adapter.descriptor().name, token).await;
+        }
+        answer
+    }
+}
+
+/// Runs a call in a task of its own: a panic or a hang of an adapter is an answer that nobody knows.
+async fn bounded(deadline: Duration, work: impl Future<Output = Result<Answer, AdapterError>> + Send + 'static) -> Evidence {
+    let mut task = tokio::spawn(work);
+    let result = tokio::time::timeout(deadline, &mut task).await;
+    match result {
+        Ok(Ok(Ok(answer))) => Evidence::Answer(answer),
+        Ok(Ok(Err(error))) => Evidence::Failure(error.into()),
+        Ok(Err(_)) => Evidence::Failure(AdapterError::new(Disposition::Ambiguous, "the adapter panicked").into()),
+        Err(_) => {
+            task.abort();
+            Evidence::Failure(AdapterError::new(Disposition::Ambiguous, "no answer before the deadline").into())
+        }
+    }
+}
+
+fn ms(duration: Duration) -> Ms {
+    Ms::try_from(duration.as_millis()).unwrap_or(Ms::MAX / 4)
+}

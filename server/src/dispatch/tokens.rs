@@ -1,0 +1,111 @@
+//! Access tokens of providers: kept sealed in the store, refreshed ahead of their end, one refresh at a time.
+//!
+//! Safaricom says that each new token ends the one before, so two calls must never fetch one each.
+
+use std::{
+    collections::HashMap,
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use crate::{
+    App,
+    adapters::{Adapter, AdapterError, Disposition, Settings},
+    store::{AuthTokenRow, Ms},
+};
+
+/// A token is refreshed this long before its end, or at half of a short life.
+const AHEAD: Duration = Duration::from_secs(300);
+
+/// One tenant's token for one adapter.
+#[derive(Clone)]
+struct Kept {
+    token: String,
+    refresh_at: Ms,
+}
+
+type Cell = Arc<tokio::sync::Mutex<Option<Kept>>>;
+
+/// The tokens of this process. `Debug` shows none.
+#[derive(Default)]
+pub struct Tokens(Mutex<HashMap<(String, &'static str), Cell>>);
+
+impl fmt::Debug for Tokens {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tokens").finish_non_exhaustive()
+    }
+}
+
+impl Tokens {
+    fn cell(&self, tenant: &str, adapter: &'static str) -> Cell {
+        let mut cells = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(cells.entry((tenant.to_owned(), adapter)).or_default())
+    }
+}
+
+/// The adapter's access token, fetched if there is none that is still good; `None` for an adapter without tokens.
+///
+/// # Errors
+/// The provider gave none. Nothing was done, so what was unclear is [`Disposition::Transient`].
+pub async fn access_token(
+    app: &App,
+    tenant: &str,
+    adapter: &dyn Adapter,
+    settings: &Settings,
+) -> Result<Option<String>, AdapterError> {
+    let descriptor = adapter.descriptor();
+    if !descriptor.actions.iter().any(|action| action.needs_token) {
+        return Ok(None);
+    }
+    let cell = app.tokens.cell(tenant, descriptor.name);
+    // Held while fetching: whoever comes meanwhile waits for the same token.
+    let mut kept = cell.lock().await;
+    let now = app.clock.now_ms();
+    if kept.is_none() {
+        *kept = stored(app, tenant, descriptor.name).await;
+    }
+    if let Some(good) = kept.as_ref().filter(|kept| now < kept.refresh_at) {
+        return Ok(Some(good.token.clone()));
+    }
+    let fetched = adapter.fetch_token(settings, &app.outbound).await.map_err(certain)?;
+    let ahead = AHEAD.min(fetched.expires_in / 2);
+    let refresh_at = now + Ms::try_from((fetched.expires_in - ahead).as_millis()).unwrap_or(0);
+    let row = AuthTokenRow {
+        tenant: tenant.to_owned(),
+        adapter: descriptor.name.to_owned(),
+        sealed: app.vault.seal(tenant, &purpose(descriptor.name), fetched.token.as_bytes()),
+        expires_at: refresh_at,
+    };
+    if let Err(error) = app.store.put_auth_token(row).await {
+        tracing::warn!(%error, adapter = descriptor.name, "an access token could not be stored");
+    }
+    *kept = Some(Kept { token: fetched.token.clone(), refresh_at });
+    Ok(Some(fetched.token))
+}
+
+/// The provider refused a token: forget it, unless another call has replaced it meanwhile.
+pub async fn refused(app: &App, tenant: &str, adapter: &'static str, token: &str) {
+    let cell = app.tokens.cell(tenant, adapter);
+    let mut kept = cell.lock().await;
+    if kept.as_ref().is_some_and(|kept| kept.token == token) {
+        // Kept as one that must be refreshed, so that the stored copy is not taken for good.
+        *kept = Some(Kept { token: String::new(), refresh_at: 0 });
+    }
+}
+
+async fn stored(app: &App, tenant: &str, adapter: &str) -> Option<Kept> {
+    let row = app.store.auth_token(tenant, adapter).await.ok().flatten()?;
+    let token = app.vault.open(tenant, &purpose(adapter), &row.sealed).ok()?;
+    Some(Kept { token: String::from_utf8(token).ok()?, refresh_at: row.expires_at })
+}
+
+fn purpose(adapter: &str) -> String {
+    format!("auth_token:{adapter}")
+}
+
+/// A token request has no effect that could be doubled.
+fn certain(error: AdapterError) -> AdapterError {
+    let disposition = if error.disposition == Disposition::Ambiguous { Disposition::Transient } else { error.disposition };
+    AdapterError { disposition, ..error }
+}

@@ -1,0 +1,103 @@
+//! `/api/v2/devices`: a tenant's backend registers the phones of its users; a phone asks who it is.
+
+use std::sync::Arc;
+
+use axum::{
+    Json,
+    body::Body,
+    extract::{Path, State},
+    http::{HeaderMap, StatusCode},
+};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tarishi_protocol::Code;
+
+use super::{
+    body,
+    page::{self, Query},
+    refusal::Refusal,
+};
+use crate::{
+    app::App,
+    clock::date,
+    credentials::{Caller, bad_scope, is_account},
+    store::{Caps, DeviceRow, Grants},
+};
+
+const SCOPES: [&str; 2] = ["admin", "devices"];
+
+/// `GET /api/v2/devices/me`.
+pub(super) async fn me(caller: Caller) -> Result<Json<Value>, Refusal> {
+    let device = caller.device()?.row;
+    Ok(Json(json!({
+        "tenant": device.tenant, "device": device.device, "account": device.account,
+        "scopes": device.grants.scopes, "caps": device.grants.caps,
+    })))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Enrol {
+    account: String,
+    #[serde(default)]
+    scopes: Vec<String>,
+    #[serde(default)]
+    caps: Caps,
+}
+
+/// `POST /api/v2/devices`.
+pub(super) async fn enrol(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<(StatusCode, Json<Value>), Refusal> {
+    let key = caller.key_with(&SCOPES)?;
+    let Enrol { account, scopes, caps } = body::json(&headers, body).await?;
+    if !is_account(&account) {
+        return Err(Refusal::field(Code::InvalidValue, "account", "must have 1 to 64 bytes and no control characters"));
+    }
+    if scopes.is_empty() {
+        return Err(Refusal::field(Code::MissingField, "scopes", "name what the device may do, as mpesa:charge"));
+    }
+    if let Some(index) = bad_scope(&scopes, &[]) {
+        return Err(Refusal::field(Code::InvalidValue, format!("scopes[{index}]"), "is no adapter:action pattern, or one too many"));
+    }
+    let (device, token) = app.enrol(&key.tenant, &account, Grants { scopes, caps }).await?;
+    let made = json!({
+        "tenant": device.tenant, "device": device.device, "account": device.account, "token": token,
+        "scopes": device.grants.scopes, "caps": device.grants.caps,
+    });
+    Ok((StatusCode::CREATED, Json(made)))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ListQuery {
+    cursor: Option<String>,
+    limit: Option<u32>,
+}
+
+/// `GET /api/v2/devices`: by id; the cursor is the last id.
+pub(super) async fn list(State(app): State<Arc<App>>, caller: Caller, Query(query): Query<ListQuery>) -> Result<Json<Value>, Refusal> {
+    let key = caller.key_with(&SCOPES)?;
+    let limit = page::limit(query.limit)?;
+    let rows = app.store.devices(&key.tenant, query.cursor, limit).await?;
+    let cursor = rows.last().filter(|_| rows.len() >= limit as usize).map(|row| row.device.clone());
+    Ok(Json(json!({ "devices": rows.iter().map(view).collect::<Vec<_>>(), "cursor": cursor })))
+}
+
+/// `DELETE /api/v2/devices/{device}`: its token is refused from now on.
+pub(super) async fn revoke(State(app): State<Arc<App>>, caller: Caller, Path(device): Path<String>) -> Result<StatusCode, Refusal> {
+    let key = caller.key_with(&SCOPES)?;
+    let known = app.store.revoke_device(&key.tenant, &device, app.clock.now_ms()).await?;
+    if known { Ok(StatusCode::NO_CONTENT) } else { Err(Refusal::not_found()) }
+}
+
+fn view(row: &DeviceRow) -> Value {
+    json!({
+        "device": row.device, "account": row.account, "scopes": row.grants.scopes, "caps": row.grants.caps,
+        "created_at": date(row.created_at), "last_seen": date(row.last_seen), "expires_at": date(row.token.expires_at),
+        "revoked_at": row.revoked_at.map(date),
+    })
+}

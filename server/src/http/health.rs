@@ -1,0 +1,124 @@
+//! Is the server well, is a provider well?
+
+use std::{sync::Arc, time::Duration};
+
+use axum::{
+    Json,
+    extract::{Path, State},
+    http::StatusCode,
+};
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use serde_json::{Value, json};
+use tarishi_protocol::Code;
+
+use super::refusal::Refusal;
+use crate::{
+    adapters::{Health, HealthCall},
+    app::{App, DEFAULT_TENANT},
+    credentials::Caller,
+    dispatch::{policy::BREAKER_FAILURES, tokens},
+    store::{self, LaneRow, Ms},
+};
+
+/// How long a provider is waited for.
+const DEADLINE: Duration = Duration::from_secs(20);
+
+/// How one provider is.
+#[derive(Clone, Debug, Serialize)]
+pub struct AdapterHealth {
+    /// Which.
+    pub adapter: String,
+    /// `ok`, `degraded`, `down` or `disabled`.
+    pub status: &'static str,
+    /// For an operator; without secrets.
+    pub message: String,
+    /// How long the answer took.
+    pub latency_ms: Option<Ms>,
+    /// `closed` (as it should be), `open` or `half_open`.
+    pub breaker: &'static str,
+    /// When.
+    pub checked_at: DateTime<Utc>,
+}
+
+/// `GET /health`: a word, for load balancers. Asks no provider.
+pub(super) async fn server(State(app): State<Arc<App>>) -> (StatusCode, Json<Value>) {
+    let (code, status) = match word(&app).await {
+        Ok(status) => (StatusCode::OK, status),
+        Err(error) => {
+            tracing::error!(%error, "the store failed");
+            (StatusCode::SERVICE_UNAVAILABLE, "down")
+        }
+    };
+    (code, Json(json!({ "status": status })))
+}
+
+async fn word(app: &App) -> store::Result<&'static str> {
+    for name in app.adapters.keys() {
+        let lane = app.store.lane(DEFAULT_TENANT, name).await?;
+        if breaker(lane.as_ref(), app.clock.now_ms()) == "open" {
+            return Ok("degraded");
+        }
+    }
+    Ok("ok")
+}
+
+/// `GET /api/v2/integrations/health/{adapter}` and `/{adapter}/status`.
+pub(super) async fn adapter(State(app): State<Arc<App>>, caller: Caller, Path(adapter): Path<String>) -> Result<Json<AdapterHealth>, Refusal> {
+    let Caller::Key(key) = caller else { return Err(Refusal::forbidden("an API key is needed here")) };
+    match Box::pin(check(&app, &key.tenant, &adapter)).await? {
+        Some(health) => Ok(Json(health)),
+        None => Err(Refusal::new(Code::NotFound, "there is no such adapter")),
+    }
+}
+
+/// Asks one provider; `None` = no such adapter in this build.
+///
+/// # Errors
+/// The store failed.
+pub async fn check(app: &App, tenant: &str, name: &str) -> store::Result<Option<AdapterHealth>> {
+    let Some(adapter) = app.adapters.get(name) else { return Ok(None) };
+    let Some(effective) = app.effective(tenant, name).await? else { return Ok(None) };
+    let lane = app.store.lane(tenant, name).await?;
+    let began = app.clock.now_ms();
+    let mut health = AdapterHealth {
+        adapter: name.to_owned(),
+        status: "disabled",
+        message: "not enabled".to_owned(),
+        latency_ms: None,
+        breaker: breaker(lane.as_ref(), began),
+        checked_at: app.clock.now(),
+    };
+    if !effective.enabled {
+        return Ok(Some(health));
+    }
+    let ask = async {
+        adapter.check_settings(&effective.settings).map_err(|error| error.message)?;
+        let needs_token = adapter.descriptor().actions.iter().any(|action| action.needs_token);
+        let token = if needs_token {
+            tokens::access_token(app, tenant, adapter.as_ref(), &effective.settings).await.map_err(|error| error.message)?
+        } else {
+            None
+        };
+        let call = HealthCall { settings: &effective.settings, access_token: token.as_deref(), outbound: &app.outbound };
+        Ok(adapter.health(&call).await)
+    };
+    let answer = tokio::time::timeout(DEADLINE, ask).await.unwrap_or_else(|_| Err("no answer in time".to_owned()));
+    health.latency_ms = Some(app.clock.now_ms() - began);
+    health.checked_at = app.clock.now();
+    (health.status, health.message) = match answer {
+        Ok(Health { ok: false, message, .. }) | Err(message) => ("down", message),
+        Ok(Health { degraded: true, message, .. }) => ("degraded", message),
+        Ok(Health { message, .. }) if health.breaker == "closed" => ("ok", message),
+        Ok(Health { message, .. }) => ("degraded", message),
+    };
+    Ok(Some(health))
+}
+
+fn breaker(lane: Option<&LaneRow>, now: Ms) -> &'static str {
+    match lane {
+        Some(lane) if lane.failures >= BREAKER_FAILURES && lane.not_before > now => "open",
+        Some(lane) if lane.failures >= BREAKER_FAILURES => "half_open",
+        Some(_) | None => "closed",
+    }
+}

@@ -1,0 +1,81 @@
+//! `/api/v2/integrations/logs`: every try at every provider, and every piece of evidence.
+
+use std::sync::Arc;
+
+use axum::{
+    Json,
+    extract::{Path, State},
+};
+use chrono::{DateTime, Utc};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tarishi_protocol::OperationId;
+use uuid::Uuid;
+
+use super::{
+    page::{self, Query},
+    refusal::Refusal,
+};
+use crate::{
+    app::App,
+    clock::date,
+    credentials::Caller,
+    store::{AttemptFilter, AttemptRow},
+};
+
+const SCOPES: [&str; 2] = ["logs:read", "admin"];
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct LogQuery {
+    operation: Option<OperationId>,
+    adapter: Option<String>,
+    account: Option<String>,
+    device: Option<String>,
+    key: Option<String>,
+    result: Option<String>,
+    since: Option<DateTime<Utc>>,
+    cursor: Option<String>,
+    limit: Option<u32>,
+}
+
+/// `GET /api/v2/integrations/logs`: newest first.
+pub(super) async fn list(State(app): State<Arc<App>>, caller: Caller, Query(query): Query<LogQuery>) -> Result<Json<Value>, Refusal> {
+    let tenant = caller.key_with(&SCOPES)?.tenant;
+    let limit = page::limit(query.limit)?;
+    let before = page::before(&app, &tenant, "logs", query.cursor.as_deref())?;
+    let filter = AttemptFilter {
+        tenant: tenant.clone(),
+        operation: query.operation,
+        adapter: query.adapter,
+        account: query.account,
+        actor: query.device.or(query.key),
+        result: query.result,
+        since: query.since.map(|since| since.timestamp_millis()),
+        before,
+        limit,
+    };
+    let rows = app.store.attempts(filter).await?;
+    let cursor = page::next(&app, &tenant, "logs", rows.len(), limit, rows.last().map(|row| row.attempt));
+    Ok(Json(json!({ "logs": rows.iter().map(view).collect::<Vec<_>>(), "cursor": cursor })))
+}
+
+/// `GET /api/v2/integrations/logs/{id}`.
+pub(super) async fn show(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<String>) -> Result<Json<Value>, Refusal> {
+    let tenant = caller.key_with(&SCOPES)?.tenant;
+    let id: Uuid = id.parse().map_err(|_| Refusal::not_found())?;
+    let row = app.store.attempt(id).await?.filter(|row| row.tenant == tenant);
+    row.map(|row| Json(view(&row))).ok_or_else(Refusal::not_found)
+}
+
+/// One line of the log.
+#[must_use]
+pub fn view(row: &AttemptRow) -> Value {
+    json!({
+        "id": row.attempt, "operation": row.operation, "adapter": row.adapter, "action": row.action,
+        "tenant": row.tenant, "account": row.account, "from": row.actor.name(), "kind": row.kind,
+        "opened_at": date(row.opened_at), "closed_at": row.closed_at.map(date),
+        "duration_ms": row.closed_at.map(|closed| closed - row.opened_at),
+        "result": row.result, "code": row.code, "message": row.message, "count": row.count, "state_after": row.state_after,
+    })
+}

@@ -1,0 +1,95 @@
+//! The HTTP API. [`router`] reads as a table of contents; a file for each group of routes.
+//!
+//! Every answer that is not a success is a [`Problem`](tarishi_protocol::Problem) as `application/problem+json`, whatever
+//! went wrong. Bodies are bounded before and after they are unpacked. Traces and metrics name routes by their pattern, never
+//! by their path: paths of webhooks hold tokens.
+
+use std::sync::Arc;
+
+use axum::{
+    Router,
+    extract::DefaultBodyLimit,
+    middleware,
+    routing::{any, delete, get, post, put},
+};
+use tarishi_protocol::limits::GZIP_BYTES_MIN;
+use tower_http::{
+    catch_panic::CatchPanicLayer,
+    compression::{CompressionLayer, predicate::SizeAbove},
+    request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer},
+};
+
+use crate::app::App;
+
+mod auth;
+mod body;
+mod devices;
+mod execute;
+mod health;
+mod integrations;
+mod logs;
+mod metrics;
+mod operations;
+mod page;
+mod peer;
+mod refusal;
+mod sync;
+mod trace;
+mod webhooks;
+
+pub use health::{AdapterHealth, check as check_health};
+pub use logs::view as log_view;
+pub use operations::view as operation_view;
+pub use refusal::Refusal;
+
+/// Every route of the server.
+pub fn router(app: Arc<App>) -> Router {
+    Router::new()
+        // Devices: everything they need is one exchange.
+        .route("/api/v2/sync", post(sync::sync))
+        .route("/api/v2/devices/me", get(devices::me))
+        // The tenant's backend.
+        .route("/api/v2/devices", get(devices::list).post(devices::enrol))
+        .route("/api/v2/devices/{device}", delete(devices::revoke))
+        .route("/api/v2/operations", get(operations::list))
+        .route("/api/v2/operations/{id}", get(operations::show))
+        .route("/api/v2/operations/{id}/cancel", post(operations::cancel))
+        .route("/api/v2/operations/{id}/resolve", post(operations::resolve))
+        .route("/api/v2/operations/{id}/redrive", post(operations::redrive))
+        // Integrations.
+        .route("/api/v2/integrations", get(integrations::list))
+        .route("/api/v2/integrations/", get(integrations::list))
+        .route("/api/v2/integrations/logs", get(logs::list))
+        .route("/api/v2/integrations/logs/{id}", get(logs::show))
+        .route("/api/v2/integrations/health", get(health::server))
+        .route("/api/v2/integrations/health/{adapter}", get(health::adapter))
+        .route("/api/v2/integrations/{adapter}", put(integrations::change).get(integrations::show))
+        .route("/api/v2/integrations/{adapter}/status", get(health::adapter))
+        .route("/api/v2/integrations/{adapter}/oauth/authorize", get(integrations::no_oauth))
+        .route("/api/v2/integrations/{adapter}/oauth/callback", get(integrations::no_oauth))
+        .route("/api/v2/integrations/{adapter}/{action}", post(execute::execute))
+        // Providers. These share no credentials with the rest: the path or the provider's signature speaks for them.
+        .route("/api/v2/integrations/{adapter}/webhook", post(webhooks::legacy))
+        .route("/api/v2/integrations/{adapter}/webhook/{*rest}", post(webhooks::legacy))
+        .route("/k/{attempt}/{token}", any(webhooks::attempt))
+        .route("/k/{attempt}/{token}/{*rest}", any(webhooks::attempt))
+        .route("/h/{token}", any(webhooks::token))
+        .route("/h/{token}/{*rest}", any(webhooks::token))
+        // Operators.
+        .route("/health", get(health::server))
+        .route("/metrics", get(metrics::metrics))
+        .fallback(refusal::no_such_route)
+        .method_not_allowed_fallback(refusal::no_such_method)
+        .layer(CompressionLayer::new().compress_when(SizeAbove::new(compressed_from())))
+        .layer(CatchPanicLayer::custom(refusal::panicked))
+        .layer(middleware::from_fn_with_state(Arc::clone(&app), trace::trace))
+        .layer(PropagateRequestIdLayer::x_request_id())
+        .layer(SetRequestIdLayer::x_request_id(MakeRequestUuid))
+        .layer(DefaultBodyLimit::disable())
+        .with_state(app)
+}
+
+/// The least size of an answer that is compressed.
+fn compressed_from() -> u64 {
+    u64::try_from(GZIP_BYTES_MIN + 1).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,9 @@
+//! What an operator sees from outside: metrics and logs.
+
+mod logging;
+mod metrics;
+
+pub use self::{
+    logging::{LogFormat, init as init_logging},
+    metrics::Metrics,
+};

@@ -1,0 +1,173 @@
+//! What the server remembers. Each method is one transaction, named by what happens.
+//!
+//! [`Store`] is implemented by `sqlite` (embedded: one file, one group-committing writer, a read pool). Times are whole
+//! milliseconds since 1970 by the server's clock, passed in. Ids of another tenant or account are "not found".
+
+use async_trait::async_trait;
+use tarishi_protocol::{Cancellation, OperationId, Receipt, SyncResponse};
+use uuid::Uuid;
+
+mod rows;
+pub mod sqlite;
+
+pub use rows::*;
+
+/// Why the store could not do it. Nothing was changed.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The database said no.
+    #[error("the database failed: {0}")]
+    Database(#[from] rusqlite::Error),
+    /// The writer has stopped.
+    #[error("the store is closed")]
+    Closed,
+    /// Another process serves this database.
+    #[error("another server holds the lock of this database")]
+    Locked,
+    /// The file is of a newer server.
+    #[error("the database has schema {0}, this server knows up to {1}")]
+    Newer(i64, i64),
+    /// The file system said no.
+    #[error("the database's folder failed: {0}")]
+    Io(#[from] std::io::Error),
+    /// A row cannot be read.
+    #[error("a stored row is damaged: {0}")]
+    Damaged(String),
+}
+
+/// The store's own result.
+pub type Result<T> = core::result::Result<T, Error>;
+
+/// What the server remembers.
+#[async_trait]
+pub trait Store: Send + Sync {
+    // ---- the store itself
+
+    /// The random id of this store; a restored copy has a new one, so cursors of the old are told apart.
+    fn store_id(&self) -> String;
+    /// Gives the store a new id, after a backup was put back.
+    async fn renew_store_id(&self) -> Result<String>;
+    /// Waits for what is under way and closes.
+    async fn close(&self);
+    /// Everything in the books that should not be: an operation that has not ended and has no schedule, a doubled receipt.
+    async fn doctor(&self, now: Ms) -> Result<Vec<String>>;
+    /// Deletes what retention allows, a bounded number of rows; true if there may be more.
+    async fn sweep(&self, now: Ms, keep: Retention) -> Result<bool>;
+    /// Figures for `/metrics`.
+    async fn figures(&self, now: Ms) -> Result<Figures>;
+
+    // ---- tenants, devices, keys
+
+    /// Makes a tenant; false if it was there.
+    async fn create_tenant(&self, tenant: TenantRow) -> Result<bool>;
+    /// All tenants.
+    async fn tenants(&self) -> Result<Vec<TenantRow>>;
+    /// One tenant.
+    async fn tenant(&self, tenant: &str) -> Result<Option<TenantRow>>;
+    /// Registers a device.
+    async fn create_device(&self, device: DeviceRow) -> Result<()>;
+    /// One device.
+    async fn device(&self, tenant: &str, device: &str) -> Result<Option<DeviceRow>>;
+    /// The tenant's devices, by id, after one.
+    async fn devices(&self, tenant: &str, after: Option<String>, limit: u32) -> Result<Vec<DeviceRow>>;
+    /// Revokes a device; false if there is none.
+    async fn revoke_device(&self, tenant: &str, device: &str, now: Ms) -> Result<bool>;
+    /// Gives a device a new token; the old one is good until `old_until`.
+    async fn rotate_device_token(&self, tenant: &str, device: &str, new: TokenRow, old_until: Ms) -> Result<()>;
+    /// Notes when devices were seen and moves their tokens' expiry; called once a minute.
+    async fn touch_devices(&self, seen: Vec<(String, String, Ms)>, expires_at: Ms) -> Result<()>;
+    /// Makes an API key.
+    async fn create_api_key(&self, key: ApiKeyRow) -> Result<()>;
+    /// One API key.
+    async fn api_key(&self, tenant: &str, key: &str) -> Result<Option<ApiKeyRow>>;
+    /// Revokes an API key; false if there is none.
+    async fn revoke_api_key(&self, tenant: &str, key: &str, now: Ms) -> Result<bool>;
+
+    // ---- integrations and their tokens
+
+    /// A tenant's settings for one adapter.
+    async fn integration(&self, tenant: &str, adapter: &str) -> Result<Option<IntegrationRow>>;
+    /// All of a tenant's.
+    async fn integrations(&self, tenant: &str) -> Result<Vec<IntegrationRow>>;
+    /// Stores a tenant's settings for one adapter.
+    async fn put_integration(&self, row: IntegrationRow) -> Result<()>;
+    /// The sealed access token.
+    async fn auth_token(&self, tenant: &str, adapter: &str) -> Result<Option<AuthTokenRow>>;
+    /// Stores an access token.
+    async fn put_auth_token(&self, row: AuthTokenRow) -> Result<()>;
+
+    // ---- intake and feed
+
+    /// One exchange of one device: the counter, cancellations, verdicts about operations in order, and what is new.
+    async fn exchange(&self, intake: Intake) -> Result<ExchangeOutcome>;
+    /// An exchange that carries nothing and whose cursor did not move: reads only.
+    async fn poll_feed(&self, tenant: &str, device: &str, cursor: Option<String>, now: Ms) -> Result<SyncResponse>;
+    /// Notes how far a device has read, for retention.
+    async fn acknowledge(&self, tenant: &str, device: &str, seq: u64) -> Result<()>;
+    /// Where the feeds of these devices end, to wake held requests.
+    async fn feed_heads(&self, devices: Vec<(String, String)>) -> Result<Vec<u64>>;
+    /// Takes operations that no device sent (REST, command line); the same rules, no feed of its own.
+    async fn submit(&self, submission: Submission) -> Result<Receipt>;
+    /// Cancels by an operator or key; as a device's wish.
+    async fn cancel(&self, tenant: &str, account: Option<String>, id: OperationId, now: Ms) -> Result<Option<Cancellation>>;
+
+    // ---- dispatch
+
+    /// Lanes with something due and not closed, least recently served first.
+    async fn due_lanes(&self, now: Ms, limit: u32) -> Result<Vec<LaneRow>>;
+    /// Leases up to `limit` due operations of one lane.
+    async fn claim(&self, tenant: &str, adapter: &str, now: Ms, lease_until: Ms, limit: u32) -> Result<Vec<OperationRow>>;
+    /// `ready → calling` and the attempt row, guarded by all that could forbid the call.
+    async fn open_attempt(&self, open: Open) -> Result<Opened>;
+    /// Closes the attempt, decides, writes state, feed and schedule, readies the next of the key and the dependents.
+    async fn settle(&self, settle: Settle) -> Result<Settled>;
+    /// Puts a claimed operation back, untouched, to be looked at at `next_at`.
+    async fn release(&self, tenant: &str, id: OperationId, next_at: Ms) -> Result<()>;
+    /// Decides what only time decides: expiry of what is held or ready, the end of an unresolved operation's hold.
+    async fn lapse(&self, tenant: &str, id: OperationId, now: Ms) -> Result<()>;
+    /// Ends what became too old while it was held or ready, however its lane is; a bounded number. Says how many.
+    async fn expire_due(&self, now: Ms) -> Result<usize>;
+    /// When the next operation is due, if any waits.
+    async fn next_due(&self) -> Result<Option<Ms>>;
+    /// The lane of an adapter.
+    async fn lane(&self, tenant: &str, adapter: &str) -> Result<Option<LaneRow>>;
+
+    // ---- webhooks
+
+    /// The tenant and adapter of a path token, by its hash.
+    async fn webhook_token(&self, token_hash: [u8; 32]) -> Result<Option<(String, String)>>;
+    /// Stores a path token's hash.
+    async fn put_webhook_token(&self, tenant: &str, adapter: &str, token_hash: [u8; 32]) -> Result<()>;
+    /// The attempt that a callback's path names.
+    async fn attempt(&self, attempt: Uuid) -> Result<Option<AttemptRow>>;
+    /// Stores a verified webhook with its events, before it is answered. Events whose id is known already are left out.
+    async fn store_webhook(&self, webhook: WebhookRow, events: Vec<WebhookEventRow>) -> Result<Vec<WebhookEventRow>>;
+    /// Events that are not settled yet, oldest first.
+    async fn open_events(&self, tenant: Option<String>, adapter: Option<String>, limit: u32) -> Result<Vec<WebhookEventRow>>;
+    /// Open events that are about this operation: by attempt, reference or, while its outcome is unknown, correlation.
+    async fn events_for(&self, tenant: &str, id: OperationId) -> Result<Vec<WebhookEventRow>>;
+    /// Marks an event.
+    async fn mark_event(&self, id: i64, state: EventState) -> Result<()>;
+    /// The operation that a provider's reference names.
+    async fn operation_by_reference(&self, tenant: &str, adapter: &str, reference: &str) -> Result<Option<OperationRow>>;
+    /// The one operation of unknown outcome with this correlation; `None` if there is none or more than one.
+    async fn ambiguous_by_correlation(&self, tenant: &str, adapter: &str, correlation: &str) -> Result<Option<OperationRow>>;
+
+    // ---- reading
+
+    /// One operation; also by an id that was a duplicate of it.
+    async fn operation(&self, tenant: &str, id: OperationId) -> Result<Option<OperationRow>>;
+    /// Operations, newest first.
+    async fn operations(&self, filter: OperationFilter) -> Result<Vec<OperationRow>>;
+    /// What was answered about an id that never became an operation.
+    async fn verdict(&self, tenant: &str, id: OperationId) -> Result<Option<VerdictRow>>;
+    /// Attempts, newest first: the log.
+    async fn attempts(&self, filter: AttemptFilter) -> Result<Vec<AttemptRow>>;
+
+    // ---- operators
+
+    /// Puts a dead letter back to be executed as a new effect, at the tail of its key; false if it is none.
+    async fn redrive(&self, tenant: &str, id: OperationId, who: String, now: Ms) -> Result<bool>;
+    /// Clears a lane's breaker and waits.
+    async fn reset_lane(&self, tenant: &str, adapter: &str) -> Result<()>;
+}

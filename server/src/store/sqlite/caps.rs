@@ -1,0 +1,140 @@
+//! How much a credential may do in a day. Reserved when a call is opened, given back when it certainly did nothing.
+
+use rusqlite::{Connection, OptionalExtension, params};
+use tarishi_protocol::{Code, Payload, Problem};
+
+use super::{accounts, intake::Desk, map};
+use crate::store::{Actor, Caps, Checked, Grants, Ms, OperationRow, Result};
+
+/// Milliseconds of a day.
+const DAY_MS: Ms = 86_400_000;
+
+/// What one operation uses up.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(super) struct Use {
+    /// Minor units of money.
+    pub(super) amount: i64,
+    /// Messages.
+    pub(super) messages: i64,
+}
+
+/// What an operation would use up.
+pub(super) fn of(payload: &Payload) -> Use {
+    match payload {
+        Payload::Charge(charge) => Use { amount: charge.amount.minor_units(), messages: 0 },
+        Payload::Refund(refund) => Use { amount: refund.amount.as_ref().map_or(0, tarishi_protocol::Money::minor_units), messages: 0 },
+        Payload::MessageSend(send) => Use { amount: 0, messages: i64::try_from(send.to.0.len()).unwrap_or(i64::MAX) },
+        Payload::PushSend(_) | Payload::Notify(_) => Use { amount: 0, messages: 1 },
+        Payload::PaymentQuery(_)
+        | Payload::MessageQuery(_)
+        | Payload::Balance(_)
+        | Payload::Upload(_)
+        | Payload::Download(_)
+        | Payload::Delete(_)
+        | Payload::List(_)
+        | Payload::Enroll(_)
+        | Payload::SyncGrades(_)
+        | Payload::SyncCourses(_)
+        | Payload::CreateCourse(_)
+        | Payload::Free(_) => Use::default(),
+    }
+}
+
+/// Would this operation pass its credential's daily caps? Then it must come later.
+pub(super) fn would_exceed(conn: &Connection, desk: &Desk<'_>, checked: &Checked) -> Result<Option<Problem>> {
+    let wanted = of(&checked.payload);
+    let Some(grants) = grants(conn, desk.tenant, &desk.actor)? else { return Ok(None) };
+    let day = desk.now / DAY_MS;
+    let used = used(conn, desk.tenant, &desk.actor, day)?;
+    if fits(&grants.caps, used, wanted) {
+        return Ok(None);
+    }
+    let wait = u64::try_from((day + 1) * DAY_MS - desk.now).unwrap_or(0);
+    Ok(Some(Problem { retryable: true, ..Problem::new(Code::CapExceeded, "the day's cap is reached").with_retry_after_ms(wait) }))
+}
+
+/// May the call be made, and is there room for it? Reserves the room.
+pub(super) fn reserve(conn: &Connection, row: &OperationRow, payload: &Payload, now: Ms) -> Result<Room> {
+    let Some(grants) = grants(conn, &row.tenant, &row.actor)? else { return Ok(Room::Yes) };
+    if !grants.allow(&row.adapter, &row.action) {
+        return Ok(Room::Forbidden);
+    }
+    let wanted = of(payload);
+    let day = now / DAY_MS;
+    if wanted == Use::default() {
+        return Ok(Room::Yes);
+    }
+    if !fits(&grants.caps, used(conn, &row.tenant, &row.actor, day)?, wanted) {
+        return Ok(Room::Tomorrow { at: (day + 1) * DAY_MS });
+    }
+    add(conn, row, day, wanted)?;
+    let sql = "UPDATE operations SET reserved_day = ?3, reserved_amount = ?4, reserved_messages = ?5 \
+               WHERE tenant_id = ?1 AND operation_id = ?2";
+    conn.prepare_cached(sql)?.execute(params![row.tenant, row.id.as_bytes(), day, wanted.amount, wanted.messages])?;
+    Ok(Room::Yes)
+}
+
+/// Is there room?
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Room {
+    /// It is reserved.
+    Yes,
+    /// The credential was revoked or its scopes no longer cover this.
+    Forbidden,
+    /// Not today.
+    Tomorrow {
+        /// When the next day begins.
+        at: Ms,
+    },
+}
+
+/// Gives back what was reserved for a call that certainly did nothing.
+pub(super) fn give_back(conn: &Connection, row: &OperationRow) -> Result<()> {
+    let sql = "SELECT reserved_day, reserved_amount, reserved_messages FROM operations WHERE tenant_id = ?1 AND operation_id = ?2";
+    let read = |row: &rusqlite::Row<'_>| Ok((row.get::<_, Option<Ms>>(0)?, row.get(1)?, row.get(2)?));
+    let (day, amount, messages): (Option<Ms>, i64, i64) =
+        conn.prepare_cached(sql)?.query_row(params![row.tenant, row.id.as_bytes()], read)?;
+    let Some(day) = day else { return Ok(()) };
+    add(conn, row, day, Use { amount: -amount, messages: -messages })?;
+    let sql = "UPDATE operations SET reserved_day = NULL, reserved_amount = 0, reserved_messages = 0 \
+               WHERE tenant_id = ?1 AND operation_id = ?2";
+    conn.prepare_cached(sql)?.execute(params![row.tenant, row.id.as_bytes()])?;
+    Ok(())
+}
+
+/// The credential's grants as they are now; `None` = the operator, who may do all.
+fn grants(conn: &Connection, tenant: &str, actor: &Actor) -> Result<Option<Grants>> {
+    Ok(match actor {
+        Actor::Operator => None,
+        Actor::Device { device } => Some(
+            accounts::device(conn, tenant, device)?
+                .filter(|device| device.revoked_at.is_none())
+                .map(|device| device.grants)
+                .unwrap_or_default(),
+        ),
+        Actor::Key { key } => Some(
+            accounts::api_key(conn, tenant, key)?.filter(|key| key.revoked_at.is_none()).map(|key| key.grants).unwrap_or_default(),
+        ),
+    })
+}
+
+fn fits(caps: &Caps, used: Use, wanted: Use) -> bool {
+    let within = |cap: Option<i64>, used: i64, wanted: i64| wanted == 0 || cap.is_none_or(|cap| used.saturating_add(wanted) <= cap);
+    within(caps.amount_per_day, used.amount, wanted.amount) && within(caps.messages_per_day, used.messages, wanted.messages)
+}
+
+fn used(conn: &Connection, tenant: &str, actor: &Actor, day: Ms) -> Result<Use> {
+    let (kind, id) = map::actor_columns(actor);
+    let sql = "SELECT amount, messages FROM usage WHERE tenant_id = ?1 AND actor_kind = ?2 AND actor_id = ?3 AND day = ?4";
+    let read = |row: &rusqlite::Row<'_>| Ok(Use { amount: row.get(0)?, messages: row.get(1)? });
+    Ok(conn.prepare_cached(sql)?.query_row(params![tenant, kind, id, day], read).optional()?.unwrap_or_default())
+}
+
+fn add(conn: &Connection, row: &OperationRow, day: Ms, more: Use) -> Result<()> {
+    let (kind, id) = map::actor_columns(&row.actor);
+    let sql = "INSERT INTO usage (tenant_id, actor_kind, actor_id, day, amount, messages) VALUES (?1, ?2, ?3, ?4, ?5, ?6) \
+               ON CONFLICT (tenant_id, actor_kind, actor_id, day) DO UPDATE SET amount = amount + excluded.amount, \
+               messages = messages + excluded.messages";
+    conn.prepare_cached(sql)?.execute(params![row.tenant, kind, id, day, more.amount, more.messages])?;
+    Ok(())
+}

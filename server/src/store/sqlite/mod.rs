@@ -1,0 +1,352 @@
+//! The embedded store: one SQLite file, one group-committing writer, a pool of readers.
+//!
+//! rusqlite and not sqlx: a transaction is a plain function here, cannot be cancelled half way, and costs no task switch per
+//! statement. Each file holds the transactions of one subject as functions over a connection; this one only hands them on.
+
+use std::{path::Path, sync::Mutex};
+
+use async_trait::async_trait;
+use rusqlite::{Connection, OpenFlags};
+use tarishi_protocol::{Cancellation, OperationId, Receipt, SyncResponse};
+use uuid::Uuid;
+
+use super::{
+    ApiKeyRow, AttemptFilter, AttemptRow, AuthTokenRow, DeviceRow, Error, EventState, ExchangeOutcome, Figures, Intake,
+    IntegrationRow, LaneRow, Ms, Open, Opened, OperationFilter, OperationRow, Result, Retention, Settle, Settled, Store,
+    Submission, TenantRow, TokenRow, VerdictRow, WebhookEventRow, WebhookRow,
+};
+
+mod accounts;
+mod apply;
+mod caps;
+mod dispatch;
+mod exchange;
+mod feed;
+mod integrations;
+mod intake;
+mod lock;
+mod map;
+mod order;
+mod read;
+mod schema;
+mod settle;
+#[cfg(test)]
+mod tests;
+mod upkeep;
+mod webhooks;
+mod writer;
+
+pub use lock::ServeLock;
+
+/// Readers beside the writer.
+const READERS: usize = 4;
+
+/// The embedded store.
+pub struct SqliteStore {
+    writer: writer::Writer,
+    readers: Mutex<Vec<Connection>>,
+    free: tokio::sync::Semaphore,
+    id: Mutex<String>,
+}
+
+impl std::fmt::Debug for SqliteStore {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SqliteStore").finish_non_exhaustive()
+    }
+}
+
+impl SqliteStore {
+    /// Opens the file, creating or migrating it. Does not take the lock of `serve`.
+    ///
+    /// # Errors
+    /// [`Error::Newer`] if the file is of a newer server.
+    pub fn open(path: &Path) -> Result<Self> {
+        let mut conn = Connection::open(path)?;
+        schema::prepare(&conn)?;
+        schema::migrate(&mut conn)?;
+        let id = upkeep::store_id(&conn)?;
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let mut readers = Vec::with_capacity(READERS);
+        for _ in 0..READERS {
+            let reader = Connection::open_with_flags(path, flags)?;
+            reader.busy_timeout(std::time::Duration::from_secs(30))?;
+            reader.pragma_update(None, "query_only", 1)?;
+            reader.set_prepared_statement_cache_capacity(64);
+            readers.push(reader);
+        }
+        Ok(Self {
+            writer: writer::Writer::start(conn)?,
+            readers: Mutex::new(readers),
+            free: tokio::sync::Semaphore::new(READERS),
+            id: Mutex::new(id),
+        })
+    }
+
+    /// Takes the lock that lets one process serve the file, waiting up to `wait`.
+    ///
+    /// # Errors
+    /// [`Error::Locked`] if another keeps it.
+    pub async fn lock(path: &Path, wait: std::time::Duration) -> Result<ServeLock> {
+        ServeLock::take(path, wait).await
+    }
+
+    /// What only the one process that serves may do at its start: the leases of the process before it are void, and its open
+    /// calls are looked at at once.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn take_over(&self, now: Ms) -> Result<()> {
+        self.writer.write(move |conn| dispatch::take_over(conn, now)).await
+    }
+
+    async fn read<T, F>(&self, work: F) -> Result<T>
+    where
+        T: Send,
+        F: FnOnce(&Connection) -> Result<T> + Send,
+    {
+        let _permit = self.free.acquire().await.map_err(|_| Error::Closed)?;
+        let reader = self.readers.lock().map_err(|_| Error::Closed)?.pop().ok_or(Error::Closed)?;
+        // Reads are short and from the page cache; a hand-over to another thread costs more than they do.
+        let result = work(&reader);
+        if let Ok(mut readers) = self.readers.lock() {
+            readers.push(reader);
+        }
+        result
+    }
+
+    fn current_id(&self) -> String {
+        self.id.lock().map(|id| id.clone()).unwrap_or_default()
+    }
+}
+
+#[async_trait]
+impl Store for SqliteStore {
+    fn store_id(&self) -> String {
+        self.current_id()
+    }
+
+    async fn renew_store_id(&self) -> Result<String> {
+        let id = self.writer.write(upkeep::renew_store_id).await?;
+        if let Ok(mut current) = self.id.lock() {
+            current.clone_from(&id);
+        }
+        Ok(id)
+    }
+
+    async fn close(&self) {
+        self.writer.close();
+    }
+
+    async fn doctor(&self, now: Ms) -> Result<Vec<String>> {
+        self.read(|conn| upkeep::doctor(conn, now)).await
+    }
+
+    async fn sweep(&self, now: Ms, keep: Retention) -> Result<bool> {
+        self.writer.write(move |conn| upkeep::sweep(conn, now, keep)).await
+    }
+
+    async fn figures(&self, now: Ms) -> Result<Figures> {
+        self.read(|conn| upkeep::figures(conn, now)).await
+    }
+
+    async fn create_tenant(&self, tenant: TenantRow) -> Result<bool> {
+        self.writer.write(move |conn| accounts::create_tenant(conn, &tenant)).await
+    }
+
+    async fn tenants(&self) -> Result<Vec<TenantRow>> {
+        self.read(accounts::tenants).await
+    }
+
+    async fn tenant(&self, tenant: &str) -> Result<Option<TenantRow>> {
+        self.read(|conn| accounts::tenant(conn, tenant)).await
+    }
+
+    async fn create_device(&self, device: DeviceRow) -> Result<()> {
+        self.writer.write(move |conn| accounts::create_device(conn, &device)).await
+    }
+
+    async fn device(&self, tenant: &str, device: &str) -> Result<Option<DeviceRow>> {
+        self.read(|conn| accounts::device(conn, tenant, device)).await
+    }
+
+    async fn devices(&self, tenant: &str, after: Option<String>, limit: u32) -> Result<Vec<DeviceRow>> {
+        self.read(|conn| accounts::devices(conn, tenant, after.as_deref(), limit)).await
+    }
+
+    async fn revoke_device(&self, tenant: &str, device: &str, now: Ms) -> Result<bool> {
+        let (tenant, device) = (tenant.to_owned(), device.to_owned());
+        self.writer.write(move |conn| accounts::revoke_device(conn, &tenant, &device, now)).await
+    }
+
+    async fn rotate_device_token(&self, tenant: &str, device: &str, new: TokenRow, old_until: Ms) -> Result<()> {
+        let (tenant, device) = (tenant.to_owned(), device.to_owned());
+        self.writer.write(move |conn| accounts::rotate_device_token(conn, &tenant, &device, &new, old_until)).await
+    }
+
+    async fn touch_devices(&self, seen: Vec<(String, String, Ms)>, expires_at: Ms) -> Result<()> {
+        self.writer.write(move |conn| accounts::touch_devices(conn, &seen, expires_at)).await
+    }
+
+    async fn create_api_key(&self, key: ApiKeyRow) -> Result<()> {
+        self.writer.write(move |conn| accounts::create_api_key(conn, &key)).await
+    }
+
+    async fn api_key(&self, tenant: &str, key: &str) -> Result<Option<ApiKeyRow>> {
+        self.read(|conn| accounts::api_key(conn, tenant, key)).await
+    }
+
+    async fn revoke_api_key(&self, tenant: &str, key: &str, now: Ms) -> Result<bool> {
+        let (tenant, key) = (tenant.to_owned(), key.to_owned());
+        self.writer.write(move |conn| accounts::revoke_api_key(conn, &tenant, &key, now)).await
+    }
+
+    async fn integration(&self, tenant: &str, adapter: &str) -> Result<Option<IntegrationRow>> {
+        self.read(|conn| integrations::integration(conn, tenant, adapter)).await
+    }
+
+    async fn integrations(&self, tenant: &str) -> Result<Vec<IntegrationRow>> {
+        self.read(|conn| integrations::integrations(conn, tenant)).await
+    }
+
+    async fn put_integration(&self, row: IntegrationRow) -> Result<()> {
+        self.writer.write(move |conn| integrations::put_integration(conn, &row)).await
+    }
+
+    async fn auth_token(&self, tenant: &str, adapter: &str) -> Result<Option<AuthTokenRow>> {
+        self.read(|conn| integrations::auth_token(conn, tenant, adapter)).await
+    }
+
+    async fn put_auth_token(&self, row: AuthTokenRow) -> Result<()> {
+        self.writer.write(move |conn| integrations::put_auth_token(conn, &row)).await
+    }
+
+    async fn exchange(&self, intake: Intake) -> Result<ExchangeOutcome> {
+        let id = self.current_id();
+        self.writer.write(move |conn| exchange::exchange(conn, &id, &intake)).await
+    }
+
+    async fn poll_feed(&self, tenant: &str, device: &str, cursor: Option<String>, now: Ms) -> Result<SyncResponse> {
+        let id = self.current_id();
+        self.read(|conn| feed::answer(conn, &id, tenant, device, cursor.as_deref(), now)).await
+    }
+
+    async fn acknowledge(&self, tenant: &str, device: &str, seq: u64) -> Result<()> {
+        let (tenant, device) = (tenant.to_owned(), device.to_owned());
+        self.writer.write(move |conn| exchange::acknowledge(conn, &tenant, &device, seq)).await
+    }
+
+    async fn feed_heads(&self, devices: Vec<(String, String)>) -> Result<Vec<u64>> {
+        self.read(|conn| feed::heads(conn, &devices)).await
+    }
+
+    async fn submit(&self, submission: Submission) -> Result<Receipt> {
+        self.writer.write(move |conn| exchange::submit(conn, &submission)).await
+    }
+
+    async fn cancel(&self, tenant: &str, account: Option<String>, id: OperationId, now: Ms) -> Result<Option<Cancellation>> {
+        let tenant = tenant.to_owned();
+        self.writer.write(move |conn| exchange::cancel_by_operator(conn, &tenant, account.as_deref(), id, now)).await
+    }
+
+    async fn due_lanes(&self, now: Ms, limit: u32) -> Result<Vec<LaneRow>> {
+        self.read(|conn| dispatch::due_lanes(conn, now, limit)).await
+    }
+
+    async fn claim(&self, tenant: &str, adapter: &str, now: Ms, lease_until: Ms, limit: u32) -> Result<Vec<OperationRow>> {
+        let (tenant, adapter) = (tenant.to_owned(), adapter.to_owned());
+        self.writer.write(move |conn| dispatch::claim(conn, &tenant, &adapter, now, lease_until, limit)).await
+    }
+
+    async fn open_attempt(&self, open: Open) -> Result<Opened> {
+        self.writer.write(move |conn| dispatch::open_attempt(conn, &open)).await
+    }
+
+    async fn settle(&self, settle: Settle) -> Result<Settled> {
+        self.writer.write(move |conn| settle::settle(conn, &settle)).await
+    }
+
+    async fn release(&self, tenant: &str, id: OperationId, next_at: Ms) -> Result<()> {
+        let tenant = tenant.to_owned();
+        self.writer.write(move |conn| dispatch::release(conn, &tenant, id, next_at)).await
+    }
+
+    async fn lapse(&self, tenant: &str, id: OperationId, now: Ms) -> Result<()> {
+        let tenant = tenant.to_owned();
+        self.writer.write(move |conn| settle::lapse(conn, &tenant, id, now)).await
+    }
+
+    async fn expire_due(&self, now: Ms) -> Result<usize> {
+        self.writer.write(move |conn| settle::expire_due(conn, now)).await
+    }
+
+    async fn next_due(&self) -> Result<Option<Ms>> {
+        self.read(dispatch::next_due).await
+    }
+
+    async fn lane(&self, tenant: &str, adapter: &str) -> Result<Option<LaneRow>> {
+        self.read(|conn| dispatch::lane(conn, tenant, adapter)).await
+    }
+
+    async fn webhook_token(&self, token_hash: [u8; 32]) -> Result<Option<(String, String)>> {
+        self.read(|conn| webhooks::token(conn, token_hash)).await
+    }
+
+    async fn put_webhook_token(&self, tenant: &str, adapter: &str, token_hash: [u8; 32]) -> Result<()> {
+        let (tenant, adapter) = (tenant.to_owned(), adapter.to_owned());
+        self.writer.write(move |conn| webhooks::put_token(conn, &tenant, &adapter, token_hash)).await
+    }
+
+    async fn attempt(&self, attempt: Uuid) -> Result<Option<AttemptRow>> {
+        self.read(|conn| read::attempt(conn, attempt)).await
+    }
+
+    async fn store_webhook(&self, webhook: WebhookRow, events: Vec<WebhookEventRow>) -> Result<Vec<WebhookEventRow>> {
+        self.writer.write(move |conn| webhooks::store(conn, &webhook, events)).await
+    }
+
+    async fn open_events(&self, tenant: Option<String>, adapter: Option<String>, limit: u32) -> Result<Vec<WebhookEventRow>> {
+        self.read(|conn| webhooks::open(conn, tenant.as_deref(), adapter.as_deref(), limit)).await
+    }
+
+    async fn events_for(&self, tenant: &str, id: OperationId) -> Result<Vec<WebhookEventRow>> {
+        self.read(|conn| webhooks::events_for(conn, tenant, id)).await
+    }
+
+    async fn mark_event(&self, id: i64, state: EventState) -> Result<()> {
+        self.writer.write(move |conn| webhooks::mark(conn, id, state)).await
+    }
+
+    async fn operation_by_reference(&self, tenant: &str, adapter: &str, reference: &str) -> Result<Option<OperationRow>> {
+        self.read(|conn| read::operation_by_reference(conn, tenant, adapter, reference)).await
+    }
+
+    async fn ambiguous_by_correlation(&self, tenant: &str, adapter: &str, correlation: &str) -> Result<Option<OperationRow>> {
+        self.read(|conn| read::ambiguous_by_correlation(conn, tenant, adapter, correlation)).await
+    }
+
+    async fn operation(&self, tenant: &str, id: OperationId) -> Result<Option<OperationRow>> {
+        self.read(|conn| read::operation_or_duplicate(conn, tenant, id)).await
+    }
+
+    async fn operations(&self, filter: OperationFilter) -> Result<Vec<OperationRow>> {
+        self.read(|conn| read::operations(conn, &filter)).await
+    }
+
+    async fn verdict(&self, tenant: &str, id: OperationId) -> Result<Option<VerdictRow>> {
+        self.read(|conn| read::verdict(conn, tenant, id)).await
+    }
+
+    async fn attempts(&self, filter: AttemptFilter) -> Result<Vec<AttemptRow>> {
+        self.read(|conn| read::attempts(conn, &filter)).await
+    }
+
+    async fn redrive(&self, tenant: &str, id: OperationId, who: String, now: Ms) -> Result<bool> {
+        let tenant = tenant.to_owned();
+        self.writer.write(move |conn| settle::redrive(conn, &tenant, id, &who, now)).await
+    }
+
+    async fn reset_lane(&self, tenant: &str, adapter: &str) -> Result<()> {
+        let (tenant, adapter) = (tenant.to_owned(), adapter.to_owned());
+        self.writer.write(move |conn| dispatch::reset_lane(conn, &tenant, &adapter)).await
+    }
+}

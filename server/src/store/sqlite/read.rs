@@ -1,0 +1,154 @@
+//! Reading operations, attempts and verdicts.
+
+use rusqlite::{Connection, OptionalExtension, Row, params, types::Value};
+use tarishi_protocol::{OperationId, Problem};
+use uuid::Uuid;
+
+use super::map::{self, ATTEMPT, OPERATION};
+use crate::store::{AttemptFilter, AttemptRow, Error, OperationFilter, OperationRow, Result, Verdict, VerdictRow};
+
+/// Rows in one page, at most.
+const PAGE_MAX: u32 = 500;
+
+pub(super) fn operation_or_duplicate(conn: &Connection, tenant: &str, id: OperationId) -> Result<Option<OperationRow>> {
+    if let Some(row) = map::load(conn, tenant, id)? {
+        return Ok(Some(row));
+    }
+    match verdict(conn, tenant, id)?.map(|row| row.verdict) {
+        Some(Verdict::DuplicateOf(original)) => map::load(conn, tenant, original),
+        Some(Verdict::Refused(_) | Verdict::Cancelled) | None => Ok(None),
+    }
+}
+
+pub(super) fn verdict(conn: &Connection, tenant: &str, id: OperationId) -> Result<Option<VerdictRow>> {
+    let sql = "SELECT account, verdict, problem, duplicate_of FROM verdicts WHERE tenant_id = ?1 AND operation_id = ?2";
+    let mut statement = conn.prepare_cached(sql)?;
+    let read = |row: &Row<'_>| -> Result<VerdictRow> {
+        let word: String = row.get(1)?;
+        let verdict = match word.as_str() {
+            "refused" => Verdict::Refused(map::json::<Problem>(row, 2)?.ok_or_else(|| damaged("a refusal without problem"))?),
+            "cancelled" => Verdict::Cancelled,
+            "duplicate" => Verdict::DuplicateOf(map::operation_id(&row.get::<_, Vec<u8>>(3)?)?),
+            other => return Err(damaged(other)),
+        };
+        Ok(VerdictRow { verdict, account: row.get(0)? })
+    };
+    statement.query_row(params![tenant, id.as_bytes()], |row| Ok(read(row))).optional()?.transpose()
+}
+
+fn damaged(what: &str) -> Error {
+    Error::Damaged(format!("verdict: {what}"))
+}
+
+pub(super) fn operation_by_reference(
+    conn: &Connection,
+    tenant: &str,
+    adapter: &str,
+    reference: &str,
+) -> Result<Option<OperationRow>> {
+    let sql = "SELECT operation_id FROM provider_references WHERE tenant_id = ?1 AND adapter = ?2 AND reference = ?3";
+    let id: Option<Vec<u8>> = conn.prepare_cached(sql)?.query_row([tenant, adapter, reference], |row| row.get(0)).optional()?;
+    id.map_or(Ok(None), |id| map::load(conn, tenant, map::operation_id(&id)?))
+}
+
+pub(super) fn operation_by_receipt(conn: &Connection, tenant: &str, adapter: &str, receipt: &str) -> Result<Option<OperationRow>> {
+    let sql = "SELECT operation_id FROM operations WHERE tenant_id = ?1 AND adapter = ?2 AND receipt = ?3";
+    let id: Option<Vec<u8>> = conn.prepare_cached(sql)?.query_row([tenant, adapter, receipt], |row| row.get(0)).optional()?;
+    id.map_or(Ok(None), |id| map::load(conn, tenant, map::operation_id(&id)?))
+}
+
+pub(super) fn ambiguous_by_correlation(
+    conn: &Connection,
+    tenant: &str,
+    adapter: &str,
+    correlation: &str,
+) -> Result<Option<OperationRow>> {
+    let sql = format!(
+        "SELECT {OPERATION} FROM operations WHERE tenant_id = ?1 AND adapter = ?2 AND correlation = ?3 \
+         AND ambiguous_at IS NOT NULL AND state = 'waiting' AND reference_id IS NULL LIMIT 2"
+    );
+    let mut statement = conn.prepare_cached(&sql)?;
+    let rows: Vec<OperationRow> =
+        statement.query_and_then([tenant, adapter, correlation], map::operation)?.collect::<Result<_>>()?;
+    let mut rows = rows.into_iter();
+    match (rows.next(), rows.next()) {
+        (Some(only), None) => Ok(Some(only)),
+        _ => Ok(None),
+    }
+}
+
+pub(super) fn operations(conn: &Connection, filter: &OperationFilter) -> Result<Vec<OperationRow>> {
+    let mut conditions = vec!["tenant_id = ?".to_owned()];
+    let mut values: Vec<Value> = vec![filter.tenant.clone().into()];
+    if let Some(account) = &filter.account {
+        conditions.push("account = ?".to_owned());
+        values.push(account.clone().into());
+    }
+    if let Some(adapter) = &filter.adapter {
+        conditions.push("adapter = ?".to_owned());
+        values.push(adapter.clone().into());
+    }
+    if !filter.states.is_empty() {
+        conditions.push("state IN (SELECT value FROM json_each(?))".to_owned());
+        let words: Vec<&str> = filter.states.iter().map(|state| state.as_str()).collect();
+        values.push(map::to_json(&words)?.into());
+    }
+    if filter.dead_letters {
+        conditions.push(
+            "(state = 'unresolved' OR (state = 'failed' AND problem ->> '$.code' IN ('attempts_exhausted', 'dependency_failed')))"
+                .to_owned(),
+        );
+    }
+    if let Some(before) = filter.before {
+        conditions.push("operation_id < ?".to_owned());
+        values.push(before.as_bytes().to_vec().into());
+    }
+    values.push(i64::from(filter.limit.clamp(1, PAGE_MAX)).into());
+    let sql = format!(
+        "SELECT {OPERATION} FROM operations WHERE {} ORDER BY operation_id DESC LIMIT ?",
+        conditions.join(" AND ")
+    );
+    let mut statement = conn.prepare_cached(&sql)?;
+    let rows = statement.query_and_then(rusqlite::params_from_iter(values), map::operation)?;
+    rows.collect()
+}
+
+pub(super) fn attempt(conn: &Connection, attempt: Uuid) -> Result<Option<AttemptRow>> {
+    let sql = format!("SELECT {ATTEMPT} FROM attempts WHERE attempt_id = ?1");
+    let mut statement = conn.prepare_cached(&sql)?;
+    statement.query_row([attempt.as_bytes()], |row| Ok(map::attempt(row))).optional()?.transpose()
+}
+
+pub(super) fn attempts(conn: &Connection, filter: &AttemptFilter) -> Result<Vec<AttemptRow>> {
+    let mut conditions = vec!["tenant_id = ?".to_owned()];
+    let mut values: Vec<Value> = vec![filter.tenant.clone().into()];
+    let texts = [
+        ("adapter", &filter.adapter),
+        ("account", &filter.account),
+        ("actor_id", &filter.actor),
+        ("result", &filter.result),
+    ];
+    for (column, wanted) in texts {
+        if let Some(text) = wanted {
+            conditions.push(format!("{column} = ?"));
+            values.push(text.clone().into());
+        }
+    }
+    if let Some(id) = filter.operation {
+        conditions.push("operation_id = ?".to_owned());
+        values.push(id.as_bytes().to_vec().into());
+    }
+    if let Some(since) = filter.since {
+        conditions.push("opened_at >= ?".to_owned());
+        values.push(since.into());
+    }
+    if let Some(before) = filter.before {
+        conditions.push("attempt_id < ?".to_owned());
+        values.push(before.as_bytes().to_vec().into());
+    }
+    values.push(i64::from(filter.limit.clamp(1, PAGE_MAX)).into());
+    let sql = format!("SELECT {ATTEMPT} FROM attempts WHERE {} ORDER BY attempt_id DESC LIMIT ?", conditions.join(" AND "));
+    let mut statement = conn.prepare_cached(&sql)?;
+    let rows = statement.query_and_then(rusqlite::params_from_iter(values), map::attempt)?;
+    rows.collect()
+}

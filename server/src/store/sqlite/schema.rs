@@ -1,0 +1,41 @@
+//! The tables, and how an older file becomes a current one. Migrations only go forward.
+
+use rusqlite::Connection;
+
+use crate::store::{Error, Result};
+
+/// Each entry brings the file from the version of its place to the next.
+const MIGRATIONS: [&str; 1] = [include_str!("migrations/0001_tables.sql")];
+
+/// Brings the file to the current schema, in one transaction a step.
+pub(super) fn migrate(conn: &mut Connection) -> Result<()> {
+    let current = i64::try_from(MIGRATIONS.len()).expect("a handful of migrations");
+    loop {
+        let tx = conn.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+        let version: i64 = tx.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+        if version > current {
+            return Err(Error::Newer(version, current));
+        }
+        let Some(step) = usize::try_from(version).ok().and_then(|version| MIGRATIONS.get(version)) else {
+            return Ok(());
+        };
+        tx.execute_batch(step)?;
+        tx.pragma_update(None, "user_version", version + 1)?;
+        tx.commit()?;
+    }
+}
+
+/// What every connection is set to. FULL: what was answered survives a power cut.
+pub(super) fn prepare(conn: &Connection) -> Result<()> {
+    conn.busy_timeout(std::time::Duration::from_secs(30))?;
+    conn.pragma_update(None, "journal_mode", "WAL")?;
+    conn.pragma_update(None, "synchronous", "FULL")?;
+    conn.pragma_update(None, "foreign_keys", "OFF")?;
+    conn.pragma_update(None, "temp_store", "MEMORY")?;
+    if cfg!(target_vendor = "apple") {
+        conn.pragma_update(None, "fullfsync", 1)?;
+        conn.pragma_update(None, "checkpoint_fullfsync", 1)?;
+    }
+    conn.set_prepared_statement_cache_capacity(256);
+    Ok(())
+}

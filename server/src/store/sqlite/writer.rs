@@ -1,0 +1,165 @@
+//! One thread owns the writing connection and commits what has queued up together.
+//!
+//! Each command runs in a savepoint of its own, so one that fails undoes itself alone; replies are sent after the commit, so
+//! what was answered is on disk. Synchronous on purpose: a dropped future leaves no transaction half done.
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Mutex,
+    thread::JoinHandle,
+};
+
+use rusqlite::Connection;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::store::{Error, Result};
+
+/// Commands in one commit, at most.
+const GROUP_MAX: usize = 256;
+/// Commands that may wait, at most; beyond, callers wait for room.
+const QUEUE_MAX: usize = 4_096;
+
+/// A handle to the writing thread.
+pub(super) struct Writer {
+    queue: Mutex<Option<mpsc::Sender<Box<dyn Command>>>>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+/// Something to be done in a transaction and answered after it.
+trait Command: Send {
+    /// Does it; false = undo it.
+    fn run(&mut self, conn: &Connection) -> bool;
+    /// Answers, once it is known whether the group was committed.
+    fn reply(self: Box<Self>, committed: Result<()>);
+}
+
+struct Task<T, F> {
+    work: Option<F>,
+    result: Result<T>,
+    caller: oneshot::Sender<Result<T>>,
+}
+
+impl<T: Send, F: FnOnce(&Connection) -> Result<T> + Send> Command for Task<T, F> {
+    fn run(&mut self, conn: &Connection) -> bool {
+        let Some(work) = self.work.take() else { return false };
+        self.result = catch_unwind(AssertUnwindSafe(|| work(conn)))
+            .unwrap_or_else(|_| Err(Error::Damaged("a command panicked".to_owned())));
+        self.result.is_ok()
+    }
+
+    fn reply(self: Box<Self>, committed: Result<()>) {
+        // The caller may be gone; the command stands all the same.
+        let _ = self.caller.send(committed.and(self.result));
+    }
+}
+
+impl Writer {
+    /// Starts the thread; the connection is its own from now on.
+    pub(super) fn start(conn: Connection) -> Result<Self> {
+        let (queue, commands) = mpsc::channel(QUEUE_MAX);
+        let thread = std::thread::Builder::new().name("store-writer".to_owned()).spawn(move || run(&conn, commands))?;
+        Ok(Self { queue: Mutex::new(Some(queue)), thread: Mutex::new(Some(thread)) })
+    }
+
+    /// Runs one command in a transaction and answers once it is committed.
+    pub(super) async fn write<T, F>(&self, work: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> Result<T> + Send + 'static,
+    {
+        let queue = self.queue.lock().map_err(|_| Error::Closed)?.clone().ok_or(Error::Closed)?;
+        let (caller, answer) = oneshot::channel();
+        let task = Task { work: Some(work), result: Err(Error::Closed), caller };
+        queue.send(Box::new(task)).await.map_err(|_| Error::Closed)?;
+        answer.await.map_err(|_| Error::Closed)?
+    }
+
+    /// Takes no more commands and waits for those that are queued.
+    pub(super) fn close(&self) {
+        if let Ok(mut queue) = self.queue.lock() {
+            queue.take();
+        }
+        let thread = self.thread.lock().ok().and_then(|mut thread| thread.take());
+        if let Some(thread) = thread {
+            // A panic of the thread was reported where it happened.
+            let _ = thread.join();
+        }
+    }
+}
+
+fn run(conn: &Connection, mut commands: mpsc::Receiver<Box<dyn Command>>) {
+    while let Some(first) = commands.blocking_recv() {
+        let mut done = Vec::new();
+        let failed = group(conn, first, &mut commands, &mut done).err().map(|error| error.to_string());
+        for command in done {
+            command.reply(failed.clone().map_or(Ok(()), |text| Err(Error::Damaged(format!("the commit failed: {text}")))));
+        }
+    }
+}
+
+fn group(
+    conn: &Connection,
+    first: Box<dyn Command>,
+    commands: &mut mpsc::Receiver<Box<dyn Command>>,
+    done: &mut Vec<Box<dyn Command>>,
+) -> rusqlite::Result<()> {
+    let mut next = Some(first);
+    let begun = conn.execute_batch("BEGIN IMMEDIATE");
+    let committed = begun.and_then(|()| {
+        while let Some(mut command) = next.take() {
+            conn.execute_batch("SAVEPOINT command")?;
+            let keep = command.run(conn);
+            done.push(command);
+            conn.execute_batch(if keep { "RELEASE command" } else { "ROLLBACK TO command; RELEASE command" })?;
+            next = if done.len() < GROUP_MAX { commands.try_recv().ok() } else { None };
+        }
+        conn.execute_batch("COMMIT")
+    });
+    done.extend(next);
+    if committed.is_err() && !conn.is_autocommit() {
+        // If this fails too, the next BEGIN says so.
+        let _ = conn.execute_batch("ROLLBACK");
+    }
+    committed
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn writer() -> Writer {
+        let conn = Connection::open_in_memory().unwrap();
+        conn.execute_batch("CREATE TABLE t (x INTEGER UNIQUE)").unwrap();
+        Writer::start(conn).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_failing_command_undoes_itself_alone() {
+        let writer = writer();
+        let insert = |x: i64| writer.write(move |conn| Ok(conn.execute("INSERT INTO t VALUES (?1)", [x])?));
+
+        let (a, b, c) = tokio::join!(insert(1), insert(1), insert(2));
+
+        assert!(a.is_ok() && b.is_err() && c.is_ok());
+        let count: i64 = writer.write(|conn| Ok(conn.query_row("SELECT count(*) FROM t", [], |row| row.get(0))?)).await.unwrap();
+        assert_eq!(count, 2);
+    }
+
+    #[tokio::test]
+    async fn a_panicking_command_is_an_error_and_the_writer_goes_on() {
+        let writer = writer();
+
+        let panicked: Result<()> = writer.write(|_| panic!("on purpose")).await;
+
+        assert!(matches!(panicked, Err(Error::Damaged(_))));
+        assert!(writer.write(|conn| Ok(conn.execute("INSERT INTO t VALUES (7)", [])?)).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn a_closed_writer_says_so() {
+        let writer = writer();
+        writer.close();
+
+        assert!(matches!(writer.write(|_| Ok(())).await, Err(Error::Closed)));
+    }
+}
