@@ -36,7 +36,8 @@ pub trait EventListener: Send + Sync {
 #[uniffi::export(foreign)]
 #[async_trait]
 pub trait Transport: Send + Sync {
-    /// Sends one request and returns the answer as it came, compressed if it was. Follows no redirects and retries nothing.
+    /// Sends one request and returns the answer as it came; if the platform has
+    /// decompressed it, without the header that says so. Follows no redirects and retries nothing.
     /// Throw `Wait` if the server could not be reached; anything else means that the request may have arrived.
     async fn send(&self, request: HttpRequest) -> Result<HttpResponse, ClientError>;
 }
@@ -61,7 +62,7 @@ pub struct HttpRequest {
     pub headers: Vec<HttpHeader>,
     /// The body, compressed already where a header says so.
     pub body: Vec<u8>,
-    /// Give up after this.
+    /// The library gives up after this and cancels the call.
     pub timeout: Duration,
     /// Give up on an answer with a longer body.
     pub response_bytes_max: u64,
@@ -74,7 +75,7 @@ pub struct HttpResponse {
     pub status: u16,
     /// The headers.
     pub headers: Vec<HttpHeader>,
-    /// The body as it came.
+    /// The body, compressed only where a header says so.
     pub body: Vec<u8>,
 }
 
@@ -123,21 +124,21 @@ pub(crate) struct TransportBridge {
 impl tarishi_core::Transport for TransportBridge {
     async fn send(&self, request: TransportRequest) -> Result<TransportResponse, TransportError> {
         let headers = request.headers.into_iter().map(|(name, value)| HttpHeader { name, value }).collect();
-        let response = self
-            .transport
-            .send(HttpRequest {
-                method: request.method,
-                url: format!("{}{}", self.server_url, request.path),
-                headers,
-                body: request.body,
-                timeout: request.timeout,
-                response_bytes_max: BODY_BYTES_MAX as u64,
-            })
-            .await?;
+        let timeout = request.timeout;
+        let request = HttpRequest {
+            method: request.method,
+            url: format!("{}{}", self.server_url, request.path),
+            headers,
+            body: request.body,
+            timeout,
+            response_bytes_max: BODY_BYTES_MAX as u64,
+        };
+        let sent = tokio::time::timeout(timeout, self.transport.send(request)).await;
+        let response = sent.map_err(|_| TransportError::TimedOut)??;
         if response.body.len() > BODY_BYTES_MAX {
             return Err(TransportError::TooLarge);
         }
-        let headers = response.headers.into_iter().map(|header| (header.name.to_ascii_lowercase(), header.value)).collect();
+        let headers = response.headers.into_iter().map(|header| (header.name, header.value)).collect();
         Ok(TransportResponse { status: response.status, headers, body: response.body })
     }
 }

@@ -43,9 +43,6 @@ pub(crate) enum Failure {
     /// `--server` is no address.
     #[error("--server: expected an address like https://pay.example.org")]
     ServerUrl,
-    /// No transport for this server.
-    #[error("server: {0}")]
-    Transport(String),
     /// No such operation.
     #[error("no operation has this id")]
     NotFound,
@@ -77,7 +74,6 @@ impl Failure {
             Self::Output(_) if self.is_closed_pipe() => Exit::Done,
             Self::Core(_)
             | Self::NotInitialised
-            | Self::Transport(_)
             | Self::NotFound
             | Self::Read { .. }
             | Self::Output(_)

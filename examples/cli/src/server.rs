@@ -28,7 +28,7 @@ impl StoredServer {
     /// Reads the server's address; from now on requests can leave.
     pub(crate) async fn connect(&self, client: &Client) -> Result<(), Failure> {
         let url = client.load_value(SERVER).await?.ok_or(Failure::NotInitialised)?;
-        let http = HttpTransport::new(&url).map_err(|error| Failure::Transport(error.to_string()))?;
+        let http = HttpTransport::new(&url)?;
         *self.http.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(http));
         *self.client.lock().unwrap_or_else(PoisonError::into_inner) = Some(client.clone());
         Ok(())

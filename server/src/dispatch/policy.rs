@@ -390,3 +390,6 @@ fn climbs(row: &OperationRow, to: State) -> bool {
 fn ms(duration: Duration) -> Ms {
     Ms::try_from(duration.as_millis()).unwrap_or(Ms::MAX / 4)
 }
+
+#[cfg(test)]
+mod tests;

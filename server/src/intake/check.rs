@@ -199,8 +199,9 @@ mod tests {
         let asker = asker(&grants);
         // The wall clocks say 10 s, the boot clock says at least 20 s.
         assert_eq!(enqueued_at(&operation(20_000, false, 49_990_000, None), &asker), 999_980_000);
-        // The wall clock was set back by a year: it cannot be older than the server time seen before it.
-        assert_eq!(enqueued_at(&operation(1_000, false, 0, Some(999_900_000)), &asker), 999_950_000.max(999_900_000));
-        assert_eq!(enqueued_at(&operation(1_000, false, 50_000_000 - 500_000, Some(999_900_000)), &asker), 999_900_000);
+        // The wall clock was set forward between: it cannot be older than the server time seen before it.
+        assert_eq!(enqueued_at(&operation(1_000, false, 0, Some(999_900_000)), &asker), 999_900_000);
+        // The wall clock was set back: not younger than the boot clock says.
+        assert_eq!(enqueued_at(&operation(1_000, false, 60_000_000, Some(999_900_000)), &asker), 999_999_000);
     }
 }

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::{apply, feed, map, order};
 use crate::{
-    adapters::{Answer, Disposition, MessageNews},
+    adapters::{Answer, Disposition, MessageNews, Reference},
     dispatch::policy,
     store::{AttemptKind, Evidence, Ms, OperationRow, Resolution, Result, Settle, Settled, Source},
 };
@@ -31,7 +31,7 @@ pub(super) fn settle(conn: &Connection, settle: &Settle) -> Result<Settled> {
         match policy::decide(&row, &settle.source, &settle.evidence, &settle.rules, settle.now) {
             Some(decision) => apply::apply(conn, &row, &settle.source, decision, settle.now)?,
             None => {
-                keep_reference(conn, &row, &settle.evidence)?;
+                keep_reference(conn, &row, &settle.evidence, settle.now)?;
                 before
             }
         }
@@ -46,15 +46,36 @@ pub(super) fn settle(conn: &Connection, settle: &Settle) -> Result<Settled> {
 }
 
 /// Evidence that changes no state still says what the provider calls it.
-fn keep_reference(conn: &Connection, row: &OperationRow, evidence: &Evidence) -> Result<()> {
+fn keep_reference(conn: &Connection, row: &OperationRow, evidence: &Evidence, now: Ms) -> Result<()> {
     let reference = match evidence {
         Evidence::Answer(Answer::Succeeded { reference, .. } | Answer::Waiting { reference, .. }) => reference.as_ref(),
         _ => None,
     };
     match reference {
-        Some(reference) if row.reference.as_ref() != Some(reference) => apply::merge_reference(conn, row, reference),
+        Some(reference) if row.reference.as_ref() != Some(reference) => {
+            apply::merge_reference(conn, row, reference)?;
+            late_receipt(conn, row, reference, now)
+        }
         _ => Ok(()),
     }
+}
+
+/// The callback of a payment that is booked already, without its receipt: the receipt is added.
+fn late_receipt(conn: &Connection, row: &OperationRow, reference: &Reference, now: Ms) -> Result<()> {
+    let Some(mut outcome) = row.outcome.clone().filter(|outcome| outcome["receipt_missing"] == true) else { return Ok(()) };
+    let paid = reference.data.get("paid").and_then(Value::as_object);
+    let Some((paid, receipt)) = paid.and_then(|paid| Some((paid, paid.get("receipt")?.as_str()?))) else { return Ok(()) };
+    if let Some(fields) = outcome.as_object_mut() {
+        fields.remove("receipt_missing");
+        for name in ["receipt", "amount", "paid_at"] {
+            if let Some(value) = paid.get(name) {
+                fields.insert(name.to_owned(), value.clone());
+            }
+        }
+    }
+    let sql = "UPDATE OR IGNORE operations SET outcome = ?3, receipt = ?4 WHERE tenant_id = ?1 AND operation_id = ?2";
+    conn.prepare_cached(sql)?.execute(params![row.tenant, row.id.as_bytes(), map::to_json(&outcome)?, receipt])?;
+    feed::publish(conn, &row.tenant, row.id, now)
 }
 
 /// A message's delivery: changes its entry in the outcome, upwards only, for the recipient that is stored.

@@ -1,0 +1,257 @@
+use proptest::prelude::*;
+use serde_json::json;
+use tarishi_protocol::{OnFailure, OperationId};
+
+use super::*;
+use crate::store::Actor;
+
+const NOW: Ms = 1_000_000_000;
+
+fn attempt() -> Uuid {
+    Uuid::from_u128(7)
+}
+
+fn row(state: State) -> OperationRow {
+    OperationRow {
+        tenant: "t".to_owned(),
+        id: OperationId(Uuid::from_u128(1)),
+        account: "a".to_owned(),
+        actor: Actor::Operator,
+        idempotency_key: "k".to_owned(),
+        ordering_key: None,
+        on_failure: OnFailure::Continue,
+        adapter: "mpesa".to_owned(),
+        action: "charge".to_owned(),
+        version: 1,
+        payload: "{}".to_owned(),
+        state,
+        outcome: None,
+        problem: None,
+        reference: None,
+        memo: None,
+        effect_number: 0,
+        attempts: 1,
+        polls: 0,
+        attempt_id: Some(attempt()),
+        first_opened_at: Some(NOW - 1_000),
+        ambiguous_at: None,
+        created_at: NOW - 2_000,
+        expires_at: NOW + 1_000_000,
+        next_at: Some(NOW),
+        ended_at: None,
+        parent: None,
+    }
+}
+
+fn rules(recovery: Recovery) -> Rules {
+    Rules {
+        recovery,
+        has_effect: true,
+        money: true,
+        retry: Retry { attempts_max: 3, base_ms: 1_000, factor: 2.0, cap_ms: 10_000 },
+        max_hold_ms: 72 * 3_600_000,
+        max_wait_ms: 72 * 3_600_000,
+        jitter: 1.0,
+    }
+}
+
+const MONEY: Recovery = Recovery::Receipts { wait: Duration::from_secs(900), then: Then::Unresolved };
+const MESSAGE: Recovery = Recovery::Receipts { wait: Duration::from_secs(120), then: Then::Resend };
+
+fn call() -> Source {
+    Source::Call { attempt: attempt() }
+}
+
+fn failure(disposition: Disposition) -> Evidence {
+    Evidence::Failure(AdapterError::new(disposition, "text").into())
+}
+
+fn state_after(row: &OperationRow, source: &Source, evidence: &Evidence, recovery: Recovery) -> Option<State> {
+    decide(row, source, evidence, &rules(recovery), NOW).map(|decision| decision.state.unwrap_or(row.state))
+}
+
+#[test]
+fn an_unknown_answer_about_money_waits_and_is_never_sent_again() {
+    let calling = row(State::Calling);
+    for evidence in [failure(Disposition::Ambiguous), Evidence::Lost] {
+        let decision = decide(&calling, &call(), &evidence, &rules(MONEY), NOW).unwrap();
+        assert_eq!(decision.state, Some(State::Waiting));
+        assert!(decision.ambiguous);
+        assert_eq!(decision.next_at, Some(NOW + 900_000));
+    }
+
+    let waiting = OperationRow { ambiguous_at: Some(NOW), ..row(State::Waiting) };
+    assert_eq!(state_after(&waiting, &Source::Poll, &Evidence::ReceiptOverdue, MONEY), Some(State::Unresolved));
+}
+
+#[test]
+fn a_message_without_receipt_is_sent_again_but_not_more_often_than_allowed() {
+    let waiting = OperationRow { ambiguous_at: Some(NOW), ..row(State::Waiting) };
+    assert_eq!(state_after(&waiting, &Source::Poll, &Evidence::ReceiptOverdue, MESSAGE), Some(State::Ready));
+
+    let tired = OperationRow { attempts: 3, ..waiting };
+    let decision = decide(&tired, &Source::Poll, &Evidence::ReceiptOverdue, &rules(MESSAGE), NOW).unwrap();
+    assert_eq!(decision.state, Some(State::Failed));
+    assert!(decision.problem.unwrap().is(Code::AttemptsExhausted));
+}
+
+#[test]
+fn an_odd_answer_of_a_message_provider_is_shown_to_a_human_and_not_sent_again() {
+    let held = AdapterError::new(Disposition::Ambiguous, "held by the fraud check").with_code("401");
+    assert_eq!(state_after(&row(State::Calling), &call(), &Evidence::Failure(held.into()), MESSAGE), Some(State::Unresolved));
+}
+
+#[test]
+fn a_harmless_repeat_is_made_within_its_window_only() {
+    let within = Recovery::ResendSameKey { window: Duration::from_secs(60) };
+    assert_eq!(state_after(&row(State::Calling), &call(), &Evidence::Lost, within), Some(State::Ready));
+    let over = Recovery::ResendSameKey { window: Duration::from_millis(500) };
+    assert_eq!(state_after(&row(State::Calling), &call(), &Evidence::Lost, over), Some(State::Unresolved));
+}
+
+#[test]
+fn not_found_is_believed_only_after_the_settle_time() {
+    let query = Recovery::Query { settle_after: Duration::from_secs(60) };
+    let not_found = Evidence::Answer(Answer::NotFound);
+    let early = OperationRow { ambiguous_at: Some(NOW - 59_000), ..row(State::Waiting) };
+    assert_eq!(state_after(&early, &Source::Poll, &not_found, query), Some(State::Waiting));
+    let late = OperationRow { ambiguous_at: Some(NOW - 60_000), ..row(State::Waiting) };
+    assert_eq!(state_after(&late, &Source::Poll, &not_found, query), Some(State::Ready));
+}
+
+#[test]
+fn what_certainly_did_nothing_is_tried_again_until_its_tries_are_used_up() {
+    let transient = failure(Disposition::Transient);
+    let decision = decide(&row(State::Calling), &call(), &transient, &rules(MONEY), NOW).unwrap();
+    assert_eq!((decision.state, decision.next_at), (Some(State::Ready), Some(NOW + 1_000)));
+    assert_eq!(decision.lane, LaneNews::Failing);
+
+    let tired = OperationRow { attempts: 3, ..row(State::Calling) };
+    assert_eq!(state_after(&tired, &call(), &transient, MONEY), Some(State::Failed));
+}
+
+#[test]
+fn a_rate_limit_closes_the_lane_and_costs_no_try() {
+    let error = AdapterError::new(Disposition::RateLimited, "slow down").with_retry_after(Duration::from_secs(7));
+    let decision = decide(&row(State::Calling), &call(), &Evidence::Failure(error.into()), &rules(MONEY), NOW).unwrap();
+    assert!(decision.uncounted);
+    assert_eq!(decision.next_at, Some(NOW + 7_000));
+    assert_eq!(decision.lane, LaneNews::ClosedFor(Duration::from_secs(7)));
+}
+
+#[test]
+fn a_refused_token_is_replaced_once() {
+    let refused = failure(Disposition::Unauthorized);
+    assert_eq!(state_after(&row(State::Calling), &call(), &refused, MONEY), Some(State::Ready));
+    let again = OperationRow { attempts: 2, ..row(State::Calling) };
+    assert_eq!(state_after(&again, &call(), &refused, MONEY), Some(State::Failed));
+}
+
+#[test]
+fn the_answer_of_an_older_call_retries_nothing() {
+    let older = Source::Call { attempt: Uuid::from_u128(99) };
+    for disposition in [Disposition::Transient, Disposition::Rejected, Disposition::Ambiguous, Disposition::Misconfigured] {
+        assert!(decide(&row(State::Calling), &older, &failure(disposition), &rules(MONEY), NOW).is_none());
+        assert!(decide(&row(State::Waiting), &call(), &failure(disposition), &rules(MONEY), NOW).is_none());
+    }
+}
+
+#[test]
+fn a_late_success_is_taken_whatever_was_told_before() {
+    let paid = Evidence::Answer(Answer::Succeeded { outcome: json!({}), reference: None, receipt: None });
+    for state in State::ALL {
+        let wanted = if state == State::Succeeded { None } else { Some(State::Succeeded) };
+        assert_eq!(state_after(&row(state), &Source::Webhook, &paid, MONEY), wanted, "{state:?}");
+    }
+}
+
+#[test]
+fn a_claim_of_payment_reopens_what_was_told_failed_so_that_it_can_be_confirmed() {
+    let claim = Evidence::Answer(Answer::Waiting { reference: None, poll_after: Duration::ZERO, interim: None });
+    assert_eq!(state_after(&row(State::Failed), &Source::Webhook, &claim, MONEY), Some(State::Waiting));
+    assert_eq!(state_after(&row(State::Unresolved), &Source::Webhook, &claim, MONEY), Some(State::Waiting));
+    assert_eq!(state_after(&row(State::Succeeded), &Source::Webhook, &claim, MONEY), None);
+}
+
+#[test]
+fn a_failed_poll_moves_only_the_time_of_the_next_one() {
+    let decision = decide(&row(State::Waiting), &Source::Poll, &failure(Disposition::Rejected), &rules(MONEY), NOW).unwrap();
+    assert_eq!(decision.state, None);
+    assert!(decision.next_at.unwrap() > NOW);
+}
+
+#[test]
+fn waiting_too_long_is_shown_to_a_human() {
+    let old = OperationRow { first_opened_at: Some(NOW - 73 * 3_600_000), ..row(State::Waiting) };
+    let waits = Evidence::Answer(Answer::Waiting { reference: None, poll_after: Duration::from_secs(60), interim: None });
+    assert_eq!(state_after(&old, &Source::Poll, &waits, MONEY), Some(State::Unresolved));
+    assert_eq!(state_after(&old, &Source::Poll, &failure(Disposition::Ambiguous), MONEY), Some(State::Unresolved));
+}
+
+#[test]
+fn a_breaker_opens_after_five_failures_and_doubles_to_its_cap() {
+    assert_eq!([4, 5, 6, 7].map(breaker_ms), [0, 5_000, 10_000, 20_000]);
+    assert_eq!(breaker_ms(1_000), BREAKER_CAP_MS);
+}
+
+#[test]
+fn only_an_unresolved_operation_can_be_resolved() {
+    let failed = Evidence::Resolve(Resolution::Failed { reason: "not in the portal".to_owned() });
+    let who = Source::Operator { who: "amina".to_owned() };
+    for state in State::ALL {
+        let wanted = (state == State::Unresolved).then_some(State::Failed);
+        assert_eq!(state_after(&row(state), &who, &failed, MONEY), wanted, "{state:?}");
+    }
+}
+
+fn any_evidence() -> impl Strategy<Value = Evidence> {
+    let answers = prop_oneof![
+        Just(Answer::NotFound),
+        Just(Answer::Next { memo: json!(1) }),
+        Just(Answer::Succeeded { outcome: json!({}), reference: None, receipt: None }),
+        Just(Answer::Failed { code: "1".to_owned(), message: String::new() }),
+        (0_u64..100_000).prop_map(|wait| Answer::Waiting { reference: None, poll_after: Duration::from_millis(wait), interim: None }),
+    ];
+    let dispositions = prop_oneof![
+        Just(Disposition::Transient),
+        Just(Disposition::RateLimited),
+        Just(Disposition::Ambiguous),
+        Just(Disposition::Rejected),
+        Just(Disposition::Unauthorized),
+        Just(Disposition::Misconfigured),
+        Just(Disposition::Unsupported),
+    ];
+    prop_oneof![
+        answers.prop_map(Evidence::Answer),
+        dispositions.prop_map(failure),
+        Just(Evidence::Lost),
+        Just(Evidence::ReceiptOverdue)
+    ]
+}
+
+proptest! {
+    /// Nothing leads out of succeeded; nothing that may have had an effect about money goes back to ready, except by what
+    /// certainly did nothing; whatever has not ended has a time at which somebody looks.
+    #[test]
+    fn evidence_never_undoes_a_success_and_never_repeats_a_payment_of_unknown_outcome(
+        state in proptest::sample::select(State::ALL.to_vec()),
+        evidence in any_evidence(),
+        source in prop_oneof![Just(call()), Just(Source::Poll), Just(Source::Webhook)],
+        attempts in 0_u32..5,
+    ) {
+        let before = OperationRow { attempts, ..row(state) };
+        let decided = decide(&before, &source, &evidence, &rules(MONEY), NOW);
+        if let Some(decision) = decided {
+            let after = decision.state.unwrap_or(state);
+            prop_assert!(state != State::Succeeded);
+            if after == State::Ready {
+                let certain = matches!(&evidence, Evidence::Failure(failure) if failure.disposition != Disposition::Ambiguous)
+                    || matches!(&evidence, Evidence::Answer(Answer::Next { .. }));
+                prop_assert!(certain && state == State::Calling, "{state:?} {evidence:?}");
+            }
+            if !after.is_ended() && after != state {
+                prop_assert!(decision.next_at.is_some());
+            }
+        }
+    }
+}

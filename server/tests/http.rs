@@ -1,0 +1,20 @@
+//! The HTTP API and the command line over real HTTP and real SQLite, in this process.
+
+#[path = "http/bodies.rs"]
+mod bodies;
+#[path = "http/commands.rs"]
+mod commands;
+#[path = "http/credentials.rs"]
+mod credentials;
+#[path = "http/execute.rs"]
+mod execute;
+#[path = "http/host.rs"]
+mod host;
+#[path = "http/integrations.rs"]
+mod integrations;
+#[path = "http/operations.rs"]
+mod operations;
+#[path = "http/operators.rs"]
+mod operators;
+#[path = "http/refused.rs"]
+mod refused;
