@@ -36,9 +36,9 @@ pub trait EventListener: Send + Sync {
 #[uniffi::export(foreign)]
 #[async_trait]
 pub trait Transport: Send + Sync {
-    /// Sends one request and returns the answer as it came; if the platform has
-    /// decompressed it, without the header that says so. Follows no redirects and retries nothing.
-    /// Throw `Wait` if the server could not be reached; anything else means that the request may have arrived.
+    /// Sends one request and returns the answer as it came or as the platform decompressed it; both are understood. Follows no
+    /// redirects and retries nothing. Throw `Wait` if the server could not be reached; anything else means that the request may
+    /// have arrived.
     async fn send(&self, request: HttpRequest) -> Result<HttpResponse, ClientError>;
 }
 
@@ -75,7 +75,7 @@ pub struct HttpResponse {
     pub status: u16,
     /// The headers.
     pub headers: Vec<HttpHeader>,
-    /// The body, compressed only where a header says so.
+    /// The body, compressed or not.
     pub body: Vec<u8>,
 }
 

@@ -1,4 +1,5 @@
 //! The HTTP API and the command line over real HTTP and real SQLite, in this process.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails there")]
 
 #[path = "http/bodies.rs"]
 mod bodies;

@@ -13,8 +13,10 @@ pub(crate) enum Verdict<T> {
     Answer(Box<T>),
     /// Nothing came back, or somebody else's page did: offline.
     Unreachable,
-    /// It broke off or took too long; the server may have acted.
+    /// It broke off; the server may have acted.
     Interrupted,
+    /// It took too long; the server may have acted.
+    TimedOut,
     /// The token is not taken.
     Unauthorized,
     /// The token is taken and this account, or anything, is not allowed to it.
@@ -38,7 +40,8 @@ pub(crate) fn read<T: serde::de::DeserializeOwned>(result: Result<TransportRespo
     let response = match result {
         Ok(response) => response,
         Err(TransportError::Unreachable | TransportError::CaptivePortal) => return Verdict::Unreachable,
-        Err(TransportError::TimedOut | TransportError::Interrupted) => return Verdict::Interrupted,
+        Err(TransportError::TimedOut) => return Verdict::TimedOut,
+        Err(TransportError::Interrupted) => return Verdict::Interrupted,
         Err(TransportError::TooLarge) => return Verdict::Failed,
     };
     let body = match decode(&response) {
@@ -59,8 +62,8 @@ pub(crate) fn read<T: serde::de::DeserializeOwned>(result: Result<TransportRespo
         400 | 422 => Verdict::Rejected,
         401 => Verdict::Unauthorized,
         403 => Verdict::Forbidden,
-        408 => Verdict::Interrupted,
-        409 if problem.is_some_and(|problem| problem.is(Code::StaleExchange)) => Verdict::Stale,
+        408 => Verdict::TimedOut,
+        409 if problem.as_ref().is_some_and(|problem| problem.is(Code::StaleExchange)) => Verdict::Stale,
         413 => Verdict::TooLarge,
         426 => Verdict::TooOld,
         429 | 503 => match retry_after(&response, problem.as_ref()) {

@@ -1,6 +1,9 @@
 //! Reads the layers. The environment is an argument, so that tests have one of their own.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
 use figment::{
     Figment,
@@ -111,7 +114,8 @@ impl Config {
         match named {
             Some(path) if !path.is_file() => return Err(ConfigError::NoFile(path)),
             Some(path) => figment = figment.merge(Toml::file_exact(path)),
-            None => figment = figment.merge(Toml::file_exact(FILE_DEFAULT)),
+            None if Path::new(FILE_DEFAULT).is_file() => figment = figment.merge(Toml::file_exact(FILE_DEFAULT)),
+            None => {}
         }
         let layers: Layers = figment
             .merge(Serialized::defaults(variables(&environment)))

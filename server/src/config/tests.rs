@@ -30,6 +30,12 @@ fn flags_win_over_the_environment_and_that_over_the_file() {
 }
 
 #[test]
+fn no_file_and_no_variable_are_needed() {
+    let config = Config::load(Sources::default()).unwrap();
+    assert_eq!((config.database, config.listen.to_string()), (PathBuf::from(DATABASE_DEFAULT), LISTEN_DEFAULT.to_owned()));
+}
+
+#[test]
 fn retries_are_read_by_adapter_and_action() {
     let text = "[adapters.mpesa.retry.charge]\nattempts = 3\nbase_ms = 1000\ncap_ms = 9000";
     let config = load(text, &[], Flags::default()).unwrap();

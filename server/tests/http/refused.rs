@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::host::{Host, file, operation, send};
 
-fn charge(change: Value) -> Value {
+fn charge(change: &Value) -> Value {
     let mut payload = json!({ "amount": { "amount": "100.00", "currency": "KES" }, "phone": "+254712345678", "reference": "FEE-1" });
     payload.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
     payload
@@ -17,15 +17,15 @@ async fn each_bad_operation_gets_its_own_code_and_the_rest_of_the_batch_goes_on(
     let token = host.device("acc", &["*:*"]).await;
     let money = |amount: &str| json!({ "amount": { "amount": amount, "currency": "KES" } });
     let rows = [
-        ("mpesa", "charge", charge(json!({ "colour": "red" })), "unknown_field", "payload.colour"),
-        ("mpesa", "charge", charge(json!({ "reference": 7 })), "wrong_type", "payload.reference"),
+        ("mpesa", "charge", charge(&json!({ "colour": "red" })), "unknown_field", "payload.colour"),
+        ("mpesa", "charge", charge(&json!({ "reference": 7 })), "wrong_type", "payload.reference"),
         ("sms", "send", json!({ "message": "hi" }), "missing_field", "payload.to"),
         ("nobody", "send", json!({}), "unknown_adapter", "adapter"),
         ("mpesa", "fly", json!({}), "unknown_action", "action"),
-        ("mpesa", "charge", charge(money("100.50")), "amount_not_whole", "payload.amount"),
-        ("mpesa", "charge", charge(money("1.005")), "invalid_amount", "payload.amount"),
-        ("mpesa", "charge", charge(money("0.00")), "amount_out_of_range", "payload.amount"),
-        ("mpesa", "charge", charge(json!({ "phone": "0712" })), "invalid_phone", "payload.phone"),
+        ("mpesa", "charge", charge(&money("100.50")), "amount_not_whole", "payload.amount"),
+        ("mpesa", "charge", charge(&money("1.005")), "invalid_amount", "payload.amount"),
+        ("mpesa", "charge", charge(&money("0.00")), "amount_out_of_range", "payload.amount"),
+        ("mpesa", "charge", charge(&json!({ "phone": "0712" })), "invalid_phone", "payload.phone"),
         ("sms", "send", json!({ "to": "nobody", "message": "hi" }), "invalid_phone", "payload.to"),
         ("sms", "send", json!({ "to": "+254712345678", "message": "x".repeat(70_000) }), "payload_too_large", "payload"),
         ("local_storage", "upload", json!({ "destination": "../../etc/passwd", "content_type": "text/plain", "content_base64": "" }),
@@ -91,8 +91,8 @@ async fn scopes_and_caps_are_checked_at_the_door() {
 
     let batch = [
         operation("a", "mpesa", "refund", &json!({ "receipt": "ABC", "reason": "twice" })),
-        operation("b", "mpesa", "charge", &charge(json!({}))),
-        operation("c", "mpesa", "charge", &charge(json!({ "amount": { "amount": "50.00", "currency": "KES" } }))),
+        operation("b", "mpesa", "charge", &charge(&json!({}))),
+        operation("c", "mpesa", "charge", &charge(&json!({ "amount": { "amount": "50.00", "currency": "KES" } }))),
     ];
     let receipts = host.sync(&token, "acc", &batch).await.json()["receipts"].clone();
 
