@@ -9,7 +9,8 @@ use std::{
 };
 
 use tarishi_core::{
-    CancelOutcome, Client as Core, Filter, Network, NewOperation, OperationRecord, Stop as CoreStop, SyncReport, Why,
+    CancelOutcome, Client as Core, Filter, Logout, LogoutReport, Network, NewOperation, OperationRecord, Stop as CoreStop,
+    SyncReport, Why,
 };
 use tarishi_protocol::OperationId;
 use tokio::runtime::{Builder, Runtime};
@@ -153,6 +154,26 @@ impl Client {
         self.run(async move { Ok(core.resume().await?) }).await
     }
 
+    /// Signs out; the client syncs no more. What was never sent, maybe sent and still running is counted apart.
+    pub async fn logout(&self, how: Logout) -> Result<LogoutReport, ClientError> {
+        let core = self.core.clone();
+        self.run(async move { Ok(core.logout(how).await?) }).await
+    }
+
+    /// The person signed in again, so the token source has another token: a paused sync goes on.
+    pub fn token_changed(&self) -> Result<(), ClientError> {
+        let _context = self.runtime()?.enter();
+        guarded(|| {
+            self.core.token_changed();
+            Ok(())
+        })
+    }
+
+    /// A damaged database was set aside when this client was opened, and a new one took over what could be read.
+    pub fn recovery(&self) -> Result<Option<Recovery>, ClientError> {
+        guarded(|| Ok(self.core.recovery().map(Recovery::from)))
+    }
+
     /// Starts the scheduler: from now on the library syncs by itself whenever there is something to do.
     pub fn start(&self) -> Result<(), ClientError> {
         let _context = self.runtime()?.enter();
@@ -224,6 +245,24 @@ impl Drop for Client {
 
 fn guarded<T>(work: impl FnOnce() -> Result<T, ClientError>) -> Result<T, ClientError> {
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| Err(ClientError::of_panic(panic.as_ref())))
+}
+
+/// What was done about a damaged database.
+#[derive(Clone, Debug, Eq, PartialEq, uniffi::Record)]
+pub struct Recovery {
+    /// The path of the damaged file; it is kept for support.
+    pub set_aside: String,
+    /// Operations taken over.
+    pub salvaged: u64,
+    /// Operations found but not to be trusted: they are listed as dead, `unreadable`.
+    pub unreadable: u64,
+}
+
+impl From<tarishi_core::Recovery> for Recovery {
+    fn from(recovery: tarishi_core::Recovery) -> Self {
+        let tarishi_core::Recovery { set_aside, salvaged, unreadable } = recovery;
+        Self { set_aside: set_aside.display().to_string(), salvaged, unreadable }
+    }
 }
 
 /// One of [`Client::enqueue_many`]'s results.

@@ -1,19 +1,17 @@
-//! Mirrors of the types of protocol and core, for uniffi's macros.
+//! Mirrors of what protocol and core say about operations, for uniffi's macros; `status.rs` has those about the sync.
 //!
 //! `#[uniffi::remote]` makes no item of its own: the names are the real types, and a mirror that differs from its type does not
 //! compile. The doc comments here are what Kotlin and Swift show.
 
 use std::time::Duration;
 
-use tarishi_core::{
-    CancelOutcome, DeviceState, Event, Filter, Network, NewOperation, OperationRecord, Priority, SyncReport, Why, WhyReason,
-};
+use tarishi_core::{CancelOutcome, DeviceState, Filter, NewOperation, OperationRecord, Priority};
 use tarishi_protocol::{After, AfterOn, BlobRef, Code, OnFailure, OperationId, Origin, Problem};
 
 use crate::ClientError;
 
 // `custom_type!` wants one identifier; the alias is also the name in Kotlin and Swift.
-type Instant = chrono::DateTime<chrono::Utc>;
+pub(crate) type Instant = chrono::DateTime<chrono::Utc>;
 type Json = serde_json::Value;
 
 uniffi::custom_type!(OperationId, String, {
@@ -237,104 +235,4 @@ pub enum CancelOutcome {
     Requested,
     /// It ended another way already.
     TooLate,
-}
-
-/// Why an operation waits.
-#[uniffi::remote(Record)]
-pub struct Why {
-    /// What it waits for.
-    pub reason: WhyReason,
-    /// Until when, where that is known.
-    pub until: Option<Instant>,
-    /// The operation that goes first.
-    pub behind: Option<OperationId>,
-}
-
-/// What an operation waits for.
-#[uniffi::remote(Enum)]
-pub enum WhyReason {
-    /// It has ended.
-    NotWaiting,
-    /// There is no network.
-    Offline,
-    /// The network is metered and may not be used.
-    Metered,
-    /// The last try failed; it is tried again.
-    BackingOff,
-    /// An operation of the same ordering key goes first.
-    Behind,
-    /// Another payment for this reference is under way.
-    PaymentInFlight,
-    /// The person must sign in.
-    NeedsAuth,
-    /// The server paused this action.
-    PausedByServer,
-    /// The server has it.
-    AtServer,
-    /// The provider has it.
-    AtProvider,
-    /// The outcome is unknown and a human is asked.
-    Unresolved,
-    /// The operation it depends on has not ended.
-    After,
-    /// The client is suspended.
-    Suspended,
-    /// The server wants a newer version.
-    UpgradeRequired,
-    /// The server failed on it again and again; it is tried once a day.
-    ServerError,
-    /// It goes with the next sync.
-    Ready,
-}
-
-/// What one run of `sync` did.
-#[uniffi::remote(Record)]
-pub struct SyncReport {
-    /// Requests that were answered.
-    pub exchanges: u64,
-    /// Operations the server took.
-    pub accepted: u64,
-    /// Operations the server refused.
-    pub refused: u64,
-    /// Operations without a receipt still.
-    pub pending: u64,
-    /// Bytes sent.
-    pub bytes_up: u64,
-    /// Bytes received.
-    pub bytes_down: u64,
-    /// Everything is exchanged.
-    pub complete: bool,
-}
-
-/// The network, as the platform tells it.
-#[uniffi::remote(Enum)]
-pub enum Network {
-    /// None.
-    Offline,
-    /// One that costs by the byte.
-    Metered,
-    /// One that does not.
-    Unmetered,
-    /// Not known.
-    Unknown,
-}
-
-/// Something changed; the change is durable already.
-#[uniffi::remote(Enum)]
-pub enum Event {
-    /// An operation is new or moved, or its outcome grew.
-    OperationChanged {
-        /// Which.
-        id: OperationId,
-        /// Where it stands now.
-        state: DeviceState,
-    },
-    /// Syncing pauses until the person signs in.
-    NeedsAuth,
-    /// Syncing pauses until the app is newer; what is queued stays.
-    UpgradeRequired,
-    /// Syncing pauses: the database is a copy of another device's.
-    CopiedDevice,
-    /// A run of `sync` ended.
-    Report(SyncReport),
 }

@@ -1,6 +1,8 @@
 //! The exported objects as an app uses them, but called from Rust: no network, a real database, a scripted server behind the
 //! app's own transport.
 
+#![expect(clippy::unwrap_used, reason = "a helper that cannot do its work is a failed test")]
+
 use std::{
     future::Future,
     path::Path,
@@ -14,7 +16,7 @@ use tarishi::{
     Client, ClientError, ClientOptions, EnqueueResult, EventListener, HttpHeader, HttpRequest, HttpResponse, Stop, TokenSource,
     Transport,
 };
-use tarishi_core::{CancelOutcome, DeviceState, Event, Filter, Network, NewOperation, WhyReason};
+use tarishi_core::{CancelOutcome, DeviceState, Event, Filter, Logout, Network, NewOperation, WhyReason};
 use tarishi_protocol::{OperationId, codec};
 use tempfile::TempDir;
 
@@ -175,12 +177,12 @@ fn an_operation_is_enqueued_read_and_listed_offline() {
         let stored = phone.client.enqueue(sms("k")).await.unwrap();
 
         assert_eq!(phone.client.get(stored.id).await.unwrap(), Some(stored.clone()));
-        assert_eq!(phone.client.list(Filter::default()).await.unwrap(), [stored.clone()]);
         assert_eq!(phone.client.stats().await.unwrap().get("pending"), Some(&1));
         assert_ne!(phone.client.why(stored.id).await.unwrap().reason, WhyReason::NotWaiting);
         assert_eq!(phone.client.get(OperationId::generate()).await.unwrap(), None);
         let report = phone.client.report().await.unwrap();
         assert!(!report.contains("254711") && !report.contains("td_test"), "{report}");
+        assert_eq!(phone.client.list(Filter::default()).await.unwrap(), [stored]);
     });
 }
 
@@ -312,6 +314,19 @@ fn a_suspended_client_refuses_work_and_resumes() {
         phone.client.resume().await.unwrap();
 
         phone.client.enqueue(sms("k")).await.unwrap();
+    });
+}
+
+#[test]
+fn signing_out_counts_what_was_never_sent() {
+    let phone = Phone::new(Mood::Away);
+    wait(async {
+        phone.client.enqueue(sms("k")).await.unwrap();
+
+        let report = phone.client.logout(Logout::Keep).await.unwrap();
+
+        assert_eq!((report.never_sent, report.maybe_sent, report.running), (1, 0, 0));
+        assert_eq!(phone.client.recovery().unwrap(), None);
     });
 }
 

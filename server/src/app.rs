@@ -92,14 +92,18 @@ impl App {
     /// # Errors
     /// The store failed.
     pub async fn prepare(&self) -> store::Result<()> {
-        let tenant = TenantRow { tenant: DEFAULT_TENANT.to_owned(), name: "Default".to_owned(), created_at: self.clock.now_ms() };
+        let tenant =
+            TenantRow { tenant: DEFAULT_TENANT.to_owned(), name: "Default".to_owned(), created_at: self.clock.now_ms() };
         self.store.create_tenant(tenant).await.map(|_| ())
     }
 
     /// The action changes something at its provider, so a request must name its effect by a key.
     #[must_use]
     pub fn has_effect(&self, adapter: &str, action: &str) -> bool {
-        self.adapters.get(adapter).and_then(|adapter| adapter.descriptor().action(action)).is_some_and(|action| action.has_effect)
+        self.adapters
+            .get(adapter)
+            .and_then(|adapter| adapter.descriptor().action(action))
+            .is_some_and(|action| action.has_effect)
     }
 }
 

@@ -34,7 +34,10 @@ pub struct Effective {
 
 /// The tenants' adapter settings, for a moment.
 #[derive(Default)]
-pub struct Integrations(Mutex<HashMap<(String, &'static str), (Ms, Effective)>>);
+pub struct Integrations(Mutex<Kept>);
+
+/// By tenant and adapter: when it was read, and what.
+type Kept = HashMap<(String, &'static str), (Ms, Effective)>;
 
 impl fmt::Debug for Integrations {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -43,7 +46,7 @@ impl fmt::Debug for Integrations {
 }
 
 impl Integrations {
-    fn map(&self) -> MutexGuard<'_, HashMap<(String, &'static str), (Ms, Effective)>> {
+    fn map(&self) -> MutexGuard<'_, Kept> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -61,7 +64,10 @@ pub struct Change {
 
 impl fmt::Debug for Change {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Change").field("enabled", &self.enabled).field("settings", &self.settings.keys()).finish_non_exhaustive()
+        f.debug_struct("Change")
+            .field("enabled", &self.enabled)
+            .field("settings", &self.settings.keys())
+            .finish_non_exhaustive()
     }
 }
 
@@ -178,7 +184,13 @@ impl App {
         texts(&String::from_utf8_lossy(&opened))
     }
 
-    fn changed(&self, tenant: &str, descriptor: &Descriptor, row: Option<IntegrationRow>, change: Change) -> Result<IntegrationRow, ChangeError> {
+    fn changed(
+        &self,
+        tenant: &str,
+        descriptor: &Descriptor,
+        row: Option<IntegrationRow>,
+        change: Change,
+    ) -> Result<IntegrationRow, ChangeError> {
         let mut row = row.unwrap_or_else(|| IntegrationRow {
             tenant: tenant.to_owned(),
             adapter: descriptor.name.to_owned(),
@@ -206,7 +218,8 @@ impl App {
         }
         row.enabled = change.enabled.unwrap_or(row.enabled);
         row.settings = json(&plain);
-        row.credentials = (!secret.is_empty()).then(|| self.vault.seal(tenant, &purpose(descriptor.name), json(&secret).as_bytes()));
+        row.credentials =
+            (!secret.is_empty()).then(|| self.vault.seal(tenant, &purpose(descriptor.name), json(&secret).as_bytes()));
         Ok(row)
     }
 }

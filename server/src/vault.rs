@@ -78,7 +78,9 @@ impl Vault {
         let (nonce, sealed) = rest.split_at_checked(NONCE_BYTES).ok_or(VaultError::DoesNotOpen)?;
         let nonce: [u8; NONCE_BYTES] = nonce.try_into().map_err(|_| VaultError::DoesNotOpen)?;
         let aad = bound(&[tenant, purpose]);
-        self.cipher(tenant).decrypt(&XNonce::from(nonce), Payload { msg: sealed, aad: &aad }).map_err(|_| VaultError::DoesNotOpen)
+        self.cipher(tenant)
+            .decrypt(&XNonce::from(nonce), Payload { msg: sealed, aad: &aad })
+            .map_err(|_| VaultError::DoesNotOpen)
     }
 
     /// The tenant's own secret: effect keys and tokens of its operations derive from it.

@@ -7,6 +7,8 @@ mod bodies;
 mod commands;
 #[path = "http/credentials.rs"]
 mod credentials;
+#[path = "http/decisions.rs"]
+mod decisions;
 #[path = "http/execute.rs"]
 mod execute;
 #[path = "http/host.rs"]

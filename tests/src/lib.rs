@@ -1,2 +1,10 @@
-//! Placeholder while the workspace is laid out.
+//! What the end-to-end tests, the crash test and the demo are made of.
+//!
+//! [`harness`] runs servers, phones and providers, [`link`] is the road between them, and the [`harness::Audit`] compares what
+//! was asked for with what the providers saw. [`crash`], [`import`] and [`demo`] put these together.
+
+pub mod crash;
+pub mod demo;
+pub mod harness;
+pub mod import;
 pub mod link;

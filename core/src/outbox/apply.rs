@@ -14,6 +14,7 @@ use super::{
 };
 use crate::{
     DeviceState, Error, Event, failpoint,
+    state::Cause,
     sync::apply::{self, Counts, Effect},
 };
 
@@ -128,10 +129,12 @@ fn insert_stub(tx: &mut Tx<'_>, change: &Change) -> Result<(), Error> {
 /// executed. Whatever the new store knows comes out again by the receipts and changes of this very answer.
 fn reset(tx: &mut Tx<'_>) -> Result<(), Error> {
     let connection = tx.connection;
-    let mut statement =
-        connection.prepare("SELECT id FROM operations WHERE state >= 2 AND state <= 4 AND payload IS NOT NULL LIMIT ?1")?;
-    for id in statement.query_map([RESET_EVENTS_MAX], |row| super::row::id_at(row, 0))? {
-        tx.news.extend(id?.map(|id| Event::OperationChanged { id, state: DeviceState::InFlight }));
+    for from in DeviceState::ALL {
+        let Some(to) = from.step(Cause::Reset).filter(|to| *to != from) else { continue };
+        let mut statement = connection.prepare("SELECT id FROM operations WHERE state = ?1 AND payload IS NOT NULL LIMIT ?2")?;
+        for id in statement.query_map([from.code(), RESET_EVENTS_MAX], |row| super::row::id_at(row, 0))? {
+            tx.news.extend(id?.map(|id| Event::OperationChanged { id, state: to }));
+        }
     }
     connection.execute_batch(
         "UPDATE operations SET state = 1, held_before = 1, parked = 0, not_before = 0,

@@ -17,7 +17,7 @@ use super::{
     writer::Tx,
 };
 use crate::{
-    DeviceState, Error, Event,
+    Error, Event,
     clock::date,
     state::Cause,
     sync::batch::{self, Candidate, Feed, Room},
@@ -125,14 +125,12 @@ pub(crate) fn bury(tx: &mut Tx<'_>, row: &Row, code: Code, text: &str) -> Result
 }
 
 fn mark(tx: &mut Tx<'_>, row: &Row) -> Result<(), Error> {
-    if row.state != DeviceState::Pending {
-        return Ok(());
-    }
+    let Some(to) = row.state.step(Cause::Planned).filter(|to| *to != row.state) else { return Ok(()) };
     let sql = "UPDATE operations SET state = 1, sent = 1 WHERE seq = ?1 AND state = 0";
     tx.connection.prepare_cached(sql)?.execute([row.seq])?;
-    tx.memory.remove(DeviceState::Pending, row.size);
-    tx.memory.add(DeviceState::InFlight, row.size);
-    tx.news.push(Event::OperationChanged { id: row.id, state: DeviceState::InFlight });
+    tx.memory.remove(row.state, row.size);
+    tx.memory.add(to, row.size);
+    tx.news.push(Event::OperationChanged { id: row.id, state: to });
     Ok(())
 }
 

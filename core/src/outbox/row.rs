@@ -9,7 +9,7 @@ use crate::{DeviceState, OperationRecord, clock::date};
 /// The columns that [`Row::read`] reads, in its order.
 macro_rules! columns {
     () => {
-        "seq, id, key, adapter, action, version, state, sent, size, ordering_key, halt, lane, head, parked, not_before, aside, \
+        "seq, id, key, adapter, action, version, state, sent, size, ordering_key, halt, lane, parked, not_before, aside, \
          wish, strikes, strikes_up, after_id, after_on, blobs, retry_of, replaces, origin, held_before, created_wall, created_up, \
          boot, queued_after, ttl_ms, problem"
     };
@@ -39,7 +39,6 @@ pub(crate) struct Row {
     pub(crate) ordering_key: Option<String>,
     pub(crate) halt: bool,
     pub(crate) lane: i64,
-    pub(crate) head: bool,
     pub(crate) parked: i64,
     pub(crate) not_before: i64,
     pub(crate) aside: bool,
@@ -70,7 +69,7 @@ pub(crate) const GATED: i64 = 2;
 impl Row {
     /// Reads the columns of [`columns!`].
     pub(crate) fn read(row: &SqlRow<'_>) -> rusqlite::Result<Self> {
-        let after = match (id_at(row, 19)?, row.get::<_, Option<String>>(20)?) {
+        let after = match (id_at(row, 18)?, row.get::<_, Option<String>>(19)?) {
             (Some(operation_id), Some(on)) => AfterOn::from_word(&on).map(|on| After { operation_id, on }),
             _ => None,
         };
@@ -88,25 +87,24 @@ impl Row {
             ordering_key: row.get(9)?,
             halt: row.get(10)?,
             lane: row.get(11)?,
-            head: row.get(12)?,
-            parked: row.get(13)?,
-            not_before: row.get(14)?,
-            aside: row.get(15)?,
-            wish: row.get(16)?,
-            strikes: row.get(17)?,
-            strikes_up: row.get(18)?,
+            parked: row.get(12)?,
+            not_before: row.get(13)?,
+            aside: row.get(14)?,
+            wish: row.get(15)?,
+            strikes: row.get(16)?,
+            strikes_up: row.get(17)?,
             after,
-            blobs: json(21)?.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default(),
-            retry_of: id_at(row, 22)?,
-            replaces: id_at(row, 23)?,
-            origin: if row.get(24)? { Origin::Server } else { Origin::Device },
-            held_before: row.get(25)?,
-            created_wall: row.get(26)?,
-            created_up: row.get(27)?,
-            boot: row.get(28)?,
-            queued_after: row.get(29)?,
-            ttl_ms: row.get(30)?,
-            problem: json(31)?.and_then(|text| serde_json::from_str(&text).ok()),
+            blobs: json(20)?.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default(),
+            retry_of: id_at(row, 21)?,
+            replaces: id_at(row, 22)?,
+            origin: if row.get(23)? { Origin::Server } else { Origin::Device },
+            held_before: row.get(24)?,
+            created_wall: row.get(25)?,
+            created_up: row.get(26)?,
+            boot: row.get(27)?,
+            queued_after: row.get(28)?,
+            ttl_ms: row.get(29)?,
+            problem: json(30)?.and_then(|text| serde_json::from_str(&text).ok()),
         })
     }
 
@@ -119,8 +117,8 @@ impl Row {
 /// Reads the columns of [`record_columns!`].
 pub(crate) fn read_record(row: &SqlRow<'_>, sealer: &Sealer) -> rusqlite::Result<OperationRecord> {
     let head = Row::read(row)?;
-    let outcome = open(row, sealer, head.id, Column::Outcome, 32)?;
-    let payload = open(row, sealer, head.id, Column::Payload, 34)?;
+    let outcome = open(row, sealer, head.id, Column::Outcome, 31)?;
+    let payload = open(row, sealer, head.id, Column::Payload, 33)?;
     Ok(OperationRecord {
         key: head.wire_key(),
         id: head.id,

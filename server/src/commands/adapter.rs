@@ -75,8 +75,12 @@ impl Adapter {
         match self {
             Self::List => list(context, app).await,
             Self::Show { name } => show(context, app, &name).await,
-            Self::Enable { name } => change(context, app, &name, Change { enabled: Some(Some(true)), ..Change::default() }).await,
-            Self::Disable { name } => change(context, app, &name, Change { enabled: Some(Some(false)), ..Change::default() }).await,
+            Self::Enable { name } => {
+                change(context, app, &name, Change { enabled: Some(Some(true)), ..Change::default() }).await
+            }
+            Self::Disable { name } => {
+                change(context, app, &name, Change { enabled: Some(Some(false)), ..Change::default() }).await
+            }
             Self::Pause { name, action } => pause(context, app, &name, action, true).await,
             Self::Resume { name, action } => pause(context, app, &name, action, false).await,
             Self::Set { name, settings } => {
@@ -107,7 +111,8 @@ async fn show(context: &mut Context<'_>, app: &App, name: &str) -> Outcome {
     let descriptor = app.adapters.get(name).ok_or_else(|| unknown(name))?.descriptor();
     for spec in descriptor.settings {
         let text = effective.settings.get(spec.name).map(|text| if spec.secret { "(set)" } else { text });
-        let object = json!({ "setting": spec.name, "value": text, "required": spec.required, "secret": spec.secret, "help": spec.help });
+        let object =
+            json!({ "setting": spec.name, "value": text, "required": spec.required, "secret": spec.secret, "help": spec.help });
         context.line(&object, || cells(&object, &["setting", "value", "help"]))?;
     }
     Ok(())
@@ -116,12 +121,18 @@ async fn show(context: &mut Context<'_>, app: &App, name: &str) -> Outcome {
 async fn change(context: &mut Context<'_>, app: &App, name: &str, change: Change) -> Outcome {
     let effective = app.change_integration(&context.tenant, name, change).await?;
     let state = if effective.enabled { "enabled" } else { "disabled" };
-    context.line(&json!({ "adapter": name, "enabled": effective.enabled, "paused": effective.paused }), || format!("{name} is {state}"))
+    context.line(&json!({ "adapter": name, "enabled": effective.enabled, "paused": effective.paused }), || {
+        format!("{name} is {state}")
+    })
 }
 
 async fn pause(context: &mut Context<'_>, app: &App, name: &str, action: String, on: bool) -> Outcome {
     let mut paused = app.effective(&context.tenant, name).await?.ok_or_else(|| unknown(name))?.paused;
-    if on { paused.insert(action) } else { paused.remove(&action) };
+    if on {
+        paused.insert(action)
+    } else {
+        paused.remove(&action)
+    };
     change(context, app, name, Change { paused: Some(paused), ..Change::default() }).await
 }
 

@@ -50,7 +50,10 @@ impl Logs {
         for row in rows? {
             let view = log_view(&row);
             context.line(&view, || {
-                cells(&view, &["opened_at", "adapter", "action", "kind", "result", "code", "state_after", "operation", "message"])
+                cells(
+                    &view,
+                    &["opened_at", "adapter", "action", "kind", "result", "code", "state_after", "operation", "message"],
+                )
             })?;
         }
         Ok(())

@@ -186,7 +186,11 @@ impl Context<'_> {
 
     /// One line: the object, or its text for people.
     fn line(&mut self, object: &Value, text: impl FnOnce() -> String) -> Outcome {
-        if self.json { writeln!(self.out, "{object}")? } else { writeln!(self.out, "{}", text())? }
+        if self.json {
+            writeln!(self.out, "{object}")?
+        } else {
+            writeln!(self.out, "{}", text())?
+        }
         Ok(())
     }
 }
@@ -212,7 +216,13 @@ pub async fn run_with(cli: Cli, sources: Option<Sources>, out: &mut dyn Write, e
     }
 }
 
-async fn dispatch(global: Global, command: Command, sources: Option<Sources>, out: &mut dyn Write, err: &mut dyn Write) -> Outcome {
+async fn dispatch(
+    global: Global,
+    command: Command,
+    sources: Option<Sources>,
+    out: &mut dyn Write,
+    err: &mut dyn Write,
+) -> Outcome {
     let Global { database, tenant, json, config, sandbox } = global;
     let mut flags = Flags { database, sandbox, listen: None };
     if let Command::Serve(serve) = &command {
@@ -224,7 +234,10 @@ async fn dispatch(global: Global, command: Command, sources: Option<Sources>, ou
     };
     let filter = sources.environment.get("TARISHI_LOG").cloned();
     let quiet = if matches!(command, Command::Serve(_)) { "info" } else { "warn" };
-    init_logging(filter.as_deref().unwrap_or(quiet), LogFormat::of(sources.environment.get("TARISHI_LOG_FORMAT").map(String::as_str)));
+    init_logging(
+        filter.as_deref().unwrap_or(quiet),
+        LogFormat::of(sources.environment.get("TARISHI_LOG_FORMAT").map(String::as_str)),
+    );
     let config = Config::load(sources)?;
     let mut context = Context { config, tenant, json, out, err };
     match command {

@@ -87,7 +87,11 @@ impl Layers {
             metrics_token: self.metrics_token,
             trusted_proxies: self.trusted_proxies.map_or(Ok(Vec::new()), Proxies::read)?,
             sandbox: self.sandbox.map(|url| address("sandbox", &url)).transpose()?,
-            adapters: self.adapters.into_iter().map(|(name, layer)| Ok((name.clone(), layer.read(&name)?))).collect::<Result<_, _>>()?,
+            adapters: self
+                .adapters
+                .into_iter()
+                .map(|(name, layer)| Ok((name.clone(), layer.read(&name)?)))
+                .collect::<Result<_, _>>()?,
             max_hold_ms: self.max_hold_ms.map_or(base.max_hold_ms, Ms::from),
             max_wait_ms: self.max_wait_ms.map_or(base.max_wait_ms, Ms::from),
             shutdown_grace_ms: self.shutdown_grace_ms.map_or(base.shutdown_grace_ms, Ms::from),

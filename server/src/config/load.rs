@@ -97,7 +97,8 @@ impl Sources {
         if let Ok(lines) = dotenvy::dotenv_iter() {
             environment.extend(lines.flatten());
         }
-        environment.extend(std::env::vars_os().filter_map(|(name, text)| Some((name.into_string().ok()?, text.into_string().ok()?))));
+        environment
+            .extend(std::env::vars_os().filter_map(|(name, text)| Some((name.into_string().ok()?, text.into_string().ok()?))));
         Self { file, environment, flags }
     }
 }

@@ -147,7 +147,11 @@ impl Config {
     /// What the operator set for one adapter, lowest layer first: the sandbox's waits, the file, the environment, the
     /// sandbox's addresses and credentials. All but the sandbox's are the default tenant's alone.
     #[must_use]
-    pub fn adapter_settings(&self, descriptor: &crate::adapters::Descriptor, is_default_tenant: bool) -> BTreeMap<String, String> {
+    pub fn adapter_settings(
+        &self,
+        descriptor: &crate::adapters::Descriptor,
+        is_default_tenant: bool,
+    ) -> BTreeMap<String, String> {
         let known = |name: &str| descriptor.settings.iter().any(|spec| spec.name == name);
         let mut settings = BTreeMap::new();
         if self.sandbox.is_some() {

@@ -1,7 +1,7 @@
 //! Takes due operations to their adapters.
 //!
 //! The loop claims what is due, lane by lane ([`crate::store::LaneRow`]: one adapter of one tenant), least recently served
-//! first, up to the lane's free slots; each claimed operation is one [`step`]. Polling is the contract; a wake-up only
+//! first, up to the lane's free slots; each claimed operation is one step (`step.rs`). Polling is the contract; a wake-up only
 //! shortens the wait. Two transactions and no third surround a call: *open* and *settle*.
 
 use std::{

@@ -56,7 +56,6 @@ impl Default for Retry {
 impl Retry {
     /// The wait after this many calls, with `jitter` in 0..1: between half and all of the exponential step.
     #[must_use]
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss, reason = "milliseconds, capped")]
     pub fn wait_ms(&self, attempts: u32, jitter: f64) -> Ms {
         let exponent = i32::try_from(attempts.saturating_sub(1)).unwrap_or(i32::MAX).min(64);
         let step = (self.base_ms as f64 * self.factor.powi(exponent)).min(self.cap_ms as f64);

@@ -84,7 +84,9 @@ impl Caller {
     pub(super) fn key_with(self, words: &[&str]) -> Result<ApiKeyRow, Refusal> {
         match self {
             Self::Key(key) if words.iter().any(|word| key.grants.has(word)) => Ok(key),
-            Self::Key(_) | Self::Device(_) => Err(Refusal::forbidden(&format!("an API key with scope {} is needed", words.join(" or ")))),
+            Self::Key(_) | Self::Device(_) => {
+                Err(Refusal::forbidden(&format!("an API key with scope {} is needed", words.join(" or "))))
+            }
         }
     }
 

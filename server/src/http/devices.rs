@@ -61,7 +61,11 @@ pub(super) async fn enrol(
         return Err(Refusal::field(Code::MissingField, "scopes", "name what the device may do, as mpesa:charge"));
     }
     if let Some(index) = bad_scope(&scopes, &[]) {
-        return Err(Refusal::field(Code::InvalidValue, format!("scopes[{index}]"), "is no adapter:action pattern, or one too many"));
+        return Err(Refusal::field(
+            Code::InvalidValue,
+            format!("scopes[{index}]"),
+            "is no adapter:action pattern, or one too many",
+        ));
     }
     let (device, token) = app.enrol(&key.tenant, &account, Grants { scopes, caps }).await?;
     let made = json!({
@@ -79,7 +83,11 @@ pub(super) struct ListQuery {
 }
 
 /// `GET /api/v2/devices`: by id; the cursor is the last id.
-pub(super) async fn list(State(app): State<Arc<App>>, caller: Caller, Query(query): Query<ListQuery>) -> Result<Json<Value>, Refusal> {
+pub(super) async fn list(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Query(query): Query<ListQuery>,
+) -> Result<Json<Value>, Refusal> {
     let key = caller.key_with(&SCOPES)?;
     let limit = page::limit(query.limit)?;
     let rows = app.store.devices(&key.tenant, query.cursor, limit).await?;
@@ -88,7 +96,11 @@ pub(super) async fn list(State(app): State<Arc<App>>, caller: Caller, Query(quer
 }
 
 /// `DELETE /api/v2/devices/{device}`: its token is refused from now on.
-pub(super) async fn revoke(State(app): State<Arc<App>>, caller: Caller, Path(device): Path<String>) -> Result<StatusCode, Refusal> {
+pub(super) async fn revoke(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Path(device): Path<String>,
+) -> Result<StatusCode, Refusal> {
     let key = caller.key_with(&SCOPES)?;
     let known = app.store.revoke_device(&key.tenant, &device, app.clock.now_ms()).await?;
     if known { Ok(StatusCode::NO_CONTENT) } else { Err(Refusal::not_found()) }

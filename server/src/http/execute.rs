@@ -60,7 +60,9 @@ pub(super) async fn execute(
     let row = Box::pin(intake::wait_ended(&app, &tenant, id, wait)).await?;
     let (id, state) = row.as_ref().map_or((id, None), |row| (row.id, Some(row.state)));
     match row.filter(|row| row.state.is_ended()) {
-        Some(row) => Ok(Json(json!({ "id": id, "state": row.state, "outcome": row.outcome, "problem": row.problem })).into_response()),
+        Some(row) => {
+            Ok(Json(json!({ "id": id, "state": row.state, "outcome": row.outcome, "problem": row.problem })).into_response())
+        }
         None => {
             let location = [(header::LOCATION, format!("/api/v2/operations/{id}"))];
             Ok((StatusCode::ACCEPTED, location, Json(json!({ "id": id, "state": state }))).into_response())

@@ -64,7 +64,11 @@ async fn word(app: &App) -> store::Result<&'static str> {
 }
 
 /// `GET /api/v2/integrations/health/{adapter}` and `/{adapter}/status`.
-pub(super) async fn adapter(State(app): State<Arc<App>>, caller: Caller, Path(adapter): Path<String>) -> Result<Json<AdapterHealth>, Refusal> {
+pub(super) async fn adapter(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Path(adapter): Path<String>,
+) -> Result<Json<AdapterHealth>, Refusal> {
     let Caller::Key(key) = caller else { return Err(Refusal::forbidden("an API key is needed here")) };
     match Box::pin(check(&app, &key.tenant, &adapter)).await? {
         Some(health) => Ok(Json(health)),

@@ -37,7 +37,11 @@ pub(super) async fn list(State(app): State<Arc<App>>, caller: Caller) -> Result<
 }
 
 /// `GET /api/v2/integrations/{adapter}`.
-pub(super) async fn show(State(app): State<Arc<App>>, caller: Caller, Path(adapter): Path<String>) -> Result<Json<Value>, Refusal> {
+pub(super) async fn show(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Path(adapter): Path<String>,
+) -> Result<Json<Value>, Refusal> {
     let effective = app.effective(caller.tenant(), &adapter).await?.ok_or_else(Refusal::not_found)?;
     let descriptor = app.adapters.get(adapter.as_str()).ok_or_else(Refusal::not_found)?.descriptor();
     Ok(Json(view(descriptor, &effective, caller.has_any(&["admin"]))))
@@ -76,7 +80,10 @@ pub(super) async fn change(
     if tenant != DEFAULT_TENANT
         && let Some(name) = settings.keys().chain(credentials.keys()).find(|name| OPERATORS.contains(&name.as_str()))
     {
-        return Err(Refusal(tarishi_protocol::Problem::new(Code::Forbidden, "only the operator sets this").with_field(format!("settings.{name}"))));
+        return Err(Refusal(
+            tarishi_protocol::Problem::new(Code::Forbidden, "only the operator sets this")
+                .with_field(format!("settings.{name}")),
+        ));
     }
     for name in settings.keys() {
         if descriptor.settings.iter().any(|spec| spec.name == name && spec.secret) {
@@ -98,8 +105,12 @@ pub(super) async fn no_oauth(Path(_adapter): Path<String>) -> Refusal {
 fn refused(error: ChangeError) -> Refusal {
     match error {
         ChangeError::UnknownAdapter => Refusal::not_found(),
-        ChangeError::UnknownSetting(name) => Refusal::field(Code::UnknownField, format!("settings.{name}"), "is no setting of this adapter"),
-        ChangeError::UnknownAction(name) => Refusal::field(Code::UnknownAction, "paused", format!("{name} is no action of this adapter")),
+        ChangeError::UnknownSetting(name) => {
+            Refusal::field(Code::UnknownField, format!("settings.{name}"), "is no setting of this adapter")
+        }
+        ChangeError::UnknownAction(name) => {
+            Refusal::field(Code::UnknownAction, "paused", format!("{name} is no action of this adapter"))
+        }
         ChangeError::Invalid(detail) => Refusal::field(Code::InvalidValue, "settings", detail),
         ChangeError::Store(error) => error.into(),
     }

@@ -40,7 +40,11 @@ pub(super) struct LogQuery {
 }
 
 /// `GET /api/v2/integrations/logs`: newest first.
-pub(super) async fn list(State(app): State<Arc<App>>, caller: Caller, Query(query): Query<LogQuery>) -> Result<Json<Value>, Refusal> {
+pub(super) async fn list(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Query(query): Query<LogQuery>,
+) -> Result<Json<Value>, Refusal> {
     let tenant = caller.key_with(&SCOPES)?.tenant;
     let limit = page::limit(query.limit)?;
     let before = page::before(&app, &tenant, "logs", query.cursor.as_deref())?;

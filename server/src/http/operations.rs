@@ -50,7 +50,11 @@ pub(super) struct ListQuery {
 }
 
 /// `GET /api/v2/operations`: newest first.
-pub(super) async fn list(State(app): State<Arc<App>>, caller: Caller, Query(query): Query<ListQuery>) -> Result<Json<Value>, Refusal> {
+pub(super) async fn list(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Query(query): Query<ListQuery>,
+) -> Result<Json<Value>, Refusal> {
     let limit = page::limit(query.limit)?;
     let tenant = caller.tenant();
     let filter = OperationFilter {
@@ -83,7 +87,11 @@ pub(super) async fn show(State(app): State<Arc<App>>, caller: Caller, Path(id): 
 }
 
 /// `POST /api/v2/operations/{id}/cancel`: granted as long as nothing was done.
-pub(super) async fn cancel(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<String>) -> Result<Json<Value>, Refusal> {
+pub(super) async fn cancel(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Result<Json<Value>, Refusal> {
     let account = if caller.has_any(&["admin"]) { None } else { Some(caller.account().to_owned()) };
     let answer = app.store.cancel(caller.tenant(), account, id_of(&id)?, app.clock.now_ms()).await?;
     let answer = answer.ok_or_else(Refusal::not_found)?;
@@ -123,7 +131,11 @@ pub(super) async fn resolve(
 }
 
 /// `POST /api/v2/operations/{id}/redrive`: a dead letter is executed as a new effect.
-pub(super) async fn redrive(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<String>) -> Result<Json<Value>, Refusal> {
+pub(super) async fn redrive(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Result<Json<Value>, Refusal> {
     let key = caller.key_with(&["admin"])?;
     let row = Box::pin(operator::redrive(&app, &key.tenant, id_of(&id)?, key.key.clone())).await?;
     Ok(Json(view(&row)))

@@ -17,8 +17,9 @@ pub(super) async fn sync(
 ) -> Result<Json<SyncResponse>, Refusal> {
     let device = caller.device()?;
     let bytes = body::read(&headers, body).await?;
-    let request: SyncRequest<Box<RawValue>> = serde_json::from_slice(&bytes)
-        .map_err(|error| Refusal::new(Code::Malformed, format!("the body is no exchange: line {}, column {}", error.line(), error.column())))?;
+    let request: SyncRequest<Box<RawValue>> = serde_json::from_slice(&bytes).map_err(|error| {
+        Refusal::new(Code::Malformed, format!("the body is no exchange: line {}, column {}", error.line(), error.column()))
+    })?;
     drop(bytes);
     let mut response = Box::pin(intake::sync(&app, &device.row, request)).await?;
     // After the exchange: a late copy of a request was refused above and replaces no token.

@@ -13,7 +13,8 @@ use crate::app::App;
 
 pub(super) async fn trace(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     let route = request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str).to_owned();
-    let id = request.headers().get("x-request-id").and_then(|id| id.to_str().ok()).filter(|id| id.len() <= 64).unwrap_or_default();
+    let id =
+        request.headers().get("x-request-id").and_then(|id| id.to_str().ok()).filter(|id| id.len() <= 64).unwrap_or_default();
     let method = method(&request);
     let span = tracing::info_span!("request", method, route, id);
     let began = app.clock.now_ms();

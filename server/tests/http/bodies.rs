@@ -47,7 +47,9 @@ async fn the_largest_unpacked_body_is_taken_and_a_bomb_is_not() {
 async fn a_packed_exchange_is_read_and_a_truncated_one_is_not() {
     let host = Host::start().await;
     let token = host.device("acc", &["*:*"]).await;
-    let body = |name: &str| gzip(host.exchange("acc", &[operation(name, "local_storage", "upload", &file(name))]).to_string().as_bytes());
+    let body = |name: &str| {
+        gzip(host.exchange("acc", &[operation(name, "local_storage", "upload", &file(name))]).to_string().as_bytes())
+    };
     let bad = (400, "bad_encoding".to_owned());
 
     assert_eq!(post(&host, &token, body("whole"), "gzip").await.json()["receipts"][0]["status"], "accepted");

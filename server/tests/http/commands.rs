@@ -93,7 +93,8 @@ async fn execute_performs_it_alone_where_nobody_serves() {
 #[tokio::test]
 async fn execute_waits_for_the_server_that_serves() {
     let host = Host::start().await;
-    let ran = run(host.folder.path(), &["execute", "local_storage", "upload", &file("a").to_string(), "--key", "k1", "--json"]).await;
+    let ran =
+        run(host.folder.path(), &["execute", "local_storage", "upload", &file("a").to_string(), "--key", "k1", "--json"]).await;
     assert_eq!(ran.json()["state"], "succeeded", "{}", ran.err);
 }
 

@@ -20,8 +20,15 @@ async fn whatever_is_wrong_with_a_token_the_answer_is_the_same() {
     assert!(host.server.app().store.revoke_device("default", id, 1).await.unwrap());
     let mut other_secret = good.clone();
     other_secret.replace_range(good.len() - 4.., "0000");
-    let tokens =
-        ["", "junk", "td_default_none_secret", &other_secret, &revoked, &good.replace("td_default", "td_other"), &good.replace("td_", "tk_")];
+    let tokens = [
+        "",
+        "junk",
+        "td_default_none_secret",
+        &other_secret,
+        &revoked,
+        &good.replace("td_default", "td_other"),
+        &good.replace("td_", "tk_"),
+    ];
 
     let mut bodies = Vec::new();
     for token in tokens {

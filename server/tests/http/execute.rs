@@ -88,7 +88,8 @@ async fn a_bad_request_is_a_problem_with_its_field() {
     assert_eq!(post("mpesa/fly", json!({})).await, problem(422, "unknown_action"));
     assert_eq!(post("mpesa/charge", json!({ "colour": 1 })).await, problem(422, "unknown_field"));
     assert_eq!(post("local_storage/delete", json!({ "path": "a" })).await, problem(403, "forbidden"));
-    let text = host.request(Method::POST, "/api/v2/integrations/mpesa/charge", &key).header("idempotency-key", "k").body("no json");
+    let text =
+        host.request(Method::POST, "/api/v2/integrations/mpesa/charge", &key).header("idempotency-key", "k").body("no json");
     assert_eq!(send(text).await.problem(), problem(400, "malformed"));
     let wait = host.request(Method::POST, "/api/v2/integrations/mpesa/charge?wait_secs=soon", &key);
     assert_eq!(send(wait).await.problem(), problem(422, "invalid_value"));

@@ -10,7 +10,9 @@ async fn a_switched_off_adapter_refuses_and_a_switched_on_one_takes() {
     let admin = host.key("default", &["admin"]).await;
     let device = host.device("acc", &["*:*"]).await;
     let path = "/api/v2/integrations/local_storage";
-    let send = async |key: &str| host.sync(&device, "acc", &[operation(key, "local_storage", "upload", &file(key))]).await.json()["receipts"][0].clone();
+    let send = async |key: &str| {
+        host.sync(&device, "acc", &[operation(key, "local_storage", "upload", &file(key))]).await.json()["receipts"][0].clone()
+    };
 
     assert_eq!(host.put(path, &admin, &json!({ "enabled": false })).await.json()["enabled"], false);
     assert_eq!(send("a").await["problem"]["code"], "unknown_adapter");
@@ -28,7 +30,10 @@ async fn a_paused_action_waits_on_the_device_and_is_named_in_the_limits() {
     let answer = host.sync(&device, "acc", &[operation("a", "local_storage", "upload", &file("a"))]).await.json();
 
     assert_eq!(answer["limits"]["paused"], json!(["local_storage:upload"]));
-    assert_eq!((answer["receipts"][0]["status"].as_str(), answer["receipts"][0]["problem"]["code"].as_str()), (Some("later"), Some("paused")));
+    assert_eq!(
+        (answer["receipts"][0]["status"].as_str(), answer["receipts"][0]["problem"]["code"].as_str()),
+        (Some("later"), Some("paused"))
+    );
 }
 
 #[tokio::test]

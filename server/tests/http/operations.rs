@@ -85,7 +85,11 @@ async fn lists_come_in_pages_whose_cursors_cannot_be_made_up() {
         assert_eq!(seen.len(), 3, "{path}");
     }
     for bad in ["limit=0", "limit=501", "cursor=AAAA", "state=flying", "colour=red"] {
-        assert_eq!(host.get(&format!("/api/v2/operations?{bad}"), &key).await.problem(), (422, "invalid_value".to_owned()), "{bad}");
+        assert_eq!(
+            host.get(&format!("/api/v2/operations?{bad}"), &key).await.problem(),
+            (422, "invalid_value".to_owned()),
+            "{bad}"
+        );
     }
 }
 
@@ -94,7 +98,9 @@ async fn operations_are_filtered() {
     let host = Host::start().await;
     let key = host.key("default", &["*:*", "admin"]).await;
     host.upload(&key, "a").await;
-    let count = async |query: &str| host.get(&format!("/api/v2/operations?{query}"), &key).await.json()["operations"].as_array().unwrap().len();
+    let count = async |query: &str| {
+        host.get(&format!("/api/v2/operations?{query}"), &key).await.json()["operations"].as_array().unwrap().len()
+    };
 
     assert_eq!(count("state=succeeded,failed&adapter=local_storage").await, 1);
     assert_eq!(count("state=failed").await, 0);

@@ -40,7 +40,9 @@ async fn every_try_is_in_the_log_and_is_filtered() {
     let operation = host.upload(&key, "a").await;
     host.upload(&key, "b").await;
 
-    let logs = async |query: &str| host.get(&format!("/api/v2/integrations/logs?{query}"), &key).await.json()["logs"].as_array().unwrap().clone();
+    let logs = async |query: &str| {
+        host.get(&format!("/api/v2/integrations/logs?{query}"), &key).await.json()["logs"].as_array().unwrap().clone()
+    };
 
     let all = logs("").await;
     assert_eq!(all.len(), 2);

@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 use crate::host::{Host, file, operation, send};
 
 fn charge(change: &Value) -> Value {
-    let mut payload = json!({ "amount": { "amount": "100.00", "currency": "KES" }, "phone": "+254712345678", "reference": "FEE-1" });
+    let mut payload =
+        json!({ "amount": { "amount": "100.00", "currency": "KES" }, "phone": "+254712345678", "reference": "FEE-1" });
     payload.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
     payload
 }
@@ -28,8 +29,13 @@ async fn each_bad_operation_gets_its_own_code_and_the_rest_of_the_batch_goes_on(
         ("mpesa", "charge", charge(&json!({ "phone": "0712" })), "invalid_phone", "payload.phone"),
         ("sms", "send", json!({ "to": "nobody", "message": "hi" }), "invalid_phone", "payload.to"),
         ("sms", "send", json!({ "to": "+254712345678", "message": "x".repeat(70_000) }), "payload_too_large", "payload"),
-        ("local_storage", "upload", json!({ "destination": "../../etc/passwd", "content_type": "text/plain", "content_base64": "" }),
-            "invalid_path", "payload.destination"),
+        (
+            "local_storage",
+            "upload",
+            json!({ "destination": "../../etc/passwd", "content_type": "text/plain", "content_base64": "" }),
+            "invalid_path",
+            "payload.destination",
+        ),
         ("local_storage", "delete", json!({ "path": "/etc/passwd" }), "invalid_path", "payload.path"),
         ("local_storage", "download", json!({ "path": "a/..\\b" }), "invalid_path", "payload.path"),
     ];
@@ -46,7 +52,11 @@ async fn each_bad_operation_gets_its_own_code_and_the_rest_of_the_batch_goes_on(
     assert_eq!(receipts.len(), batch.len());
     for (index, (adapter, action, _, code, field)) in rows.iter().enumerate() {
         let bad = &receipts[index * 2];
-        assert_eq!((bad["status"].as_str(), bad["problem"]["code"].as_str()), (Some("refused"), Some(*code)), "{adapter} {action}");
+        assert_eq!(
+            (bad["status"].as_str(), bad["problem"]["code"].as_str()),
+            (Some("refused"), Some(*code)),
+            "{adapter} {action}"
+        );
         let named = bad["problem"]["field"].as_str().unwrap();
         assert!(named.starts_with(field), "{adapter} {action} names {named}");
         assert_eq!(receipts[index * 2 + 1]["status"], "accepted");
@@ -78,7 +88,10 @@ async fn a_key_used_with_another_payload_is_refused() {
     assert_eq!(host.sync(&token, "acc", &[first]).await.json()["receipts"][0]["status"], "accepted");
     let receipt = host.sync(&token, "acc", &[other]).await.json()["receipts"][0].clone();
 
-    assert_eq!((receipt["status"].as_str(), receipt["problem"]["code"].as_str()), (Some("refused"), Some("idempotency_key_reused")));
+    assert_eq!(
+        (receipt["status"].as_str(), receipt["problem"]["code"].as_str()),
+        (Some("refused"), Some("idempotency_key_reused"))
+    );
 }
 
 #[tokio::test]
@@ -110,7 +123,10 @@ async fn a_request_that_is_wrong_as_a_whole_is_a_problem_and_runs_nothing() {
     let mut newer = host.exchange("acc", &[]);
     newer["protocol"] = json!(99);
     assert_eq!(sync(newer).await, (426, "upgrade_required".to_owned()));
-    assert_eq!(sync(host.exchange("else", &[operation("x", "local_storage", "upload", &file("x"))])).await, (403, "account_mismatch".to_owned()));
+    assert_eq!(
+        sync(host.exchange("else", &[operation("x", "local_storage", "upload", &file("x"))])).await,
+        (403, "account_mismatch".to_owned())
+    );
     assert_eq!(sync(json!({ "protocol": 1 })).await, (400, "malformed".to_owned()));
     let many: Vec<Value> = (0..501).map(|n| operation(&n.to_string(), "sms", "balance", &json!({}))).collect();
     assert_eq!(sync(host.exchange("acc", &many)).await, (413, "too_many".to_owned()));

@@ -16,7 +16,7 @@ pub(crate) async fn run(_: &Args, phone: &mut Phone) -> Result<Exit, Failure> {
     if phone.out.is_json() {
         phone.out.object(&stats)?;
     } else {
-        for (state, count) in &stats {
+        for (state, count) in stats.iter().filter(|(_, count)| **count > 0) {
             phone.out.line(&format!("{state:<12} {count}"))?;
         }
     }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use clap::Args as ClapArgs;
 use tarishi_core::{Error, SyncReport};
 
+use super::why;
 use crate::{
     args,
     exit::{Exit, Failure},
@@ -35,10 +36,13 @@ pub(crate) async fn run(args: &Args, phone: &mut Phone) -> Result<Exit, Failure>
     }
 }
 
-/// `3 accepted, 1 refused, 0 pending; 2 exchanges, 1234 bytes up, 987 down`.
+/// `3 accepted, 1 refused, 0 pending; 2 exchanges, 1234 bytes up, 987 down`, and what stands in the way.
 pub(crate) fn in_words(report: &SyncReport) -> String {
-    let SyncReport { exchanges, accepted, refused, pending, bytes_up, bytes_down, complete: _ } = report;
-    format!(
-        "{accepted} accepted, {refused} refused, {pending} pending; {exchanges} exchanges, {bytes_up} bytes up, {bytes_down} down"
-    )
+    let SyncReport { exchanges, accepted, refused, pending, bytes_up, bytes_down, complete: _, reason } = report;
+    let counts = format!("{accepted} accepted, {refused} refused, {pending} pending");
+    let traffic = format!("{exchanges} exchanges, {bytes_up} bytes up, {bytes_down} down");
+    match reason {
+        Some(reason) => format!("{counts}; {traffic}; {}", why::reason_in_words(*reason)),
+        None => format!("{counts}; {traffic}"),
+    }
 }

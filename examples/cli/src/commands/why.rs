@@ -22,7 +22,18 @@ pub(crate) async fn run(args: &Args, phone: &mut Phone) -> Result<Exit, Failure>
 }
 
 fn in_words(why: &Why) -> String {
-    let mut text = match why.reason {
+    let mut text = reason_in_words(why.reason).to_owned();
+    if let Some(until) = &why.until {
+        text.push_str(&format!(", until {}", until.to_rfc3339_opts(chrono::SecondsFormat::Secs, true)));
+    }
+    if let Some(behind) = &why.behind {
+        text.push_str(&format!(", behind {behind}"));
+    }
+    text
+}
+
+pub(super) fn reason_in_words(reason: WhyReason) -> &'static str {
+    match reason {
         WhyReason::NotWaiting => "it is not waiting: it has ended",
         WhyReason::Offline => "there is no network",
         WhyReason::Metered => "the network is metered and may not be used",
@@ -40,12 +51,4 @@ fn in_words(why: &Why) -> String {
         WhyReason::ServerError => "the server failed on it again and again; it is tried once a day",
         WhyReason::Ready => "it goes with the next sync",
     }
-    .to_owned();
-    if let Some(until) = &why.until {
-        text.push_str(&format!(", until {}", until.to_rfc3339_opts(chrono::SecondsFormat::Secs, true)));
-    }
-    if let Some(behind) = &why.behind {
-        text.push_str(&format!(", behind {behind}"));
-    }
-    text
 }

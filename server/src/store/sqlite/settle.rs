@@ -189,13 +189,14 @@ fn close(conn: &Connection, row: &OperationRow, attempt: Uuid, line: &Line, stat
 fn fold(conn: &Connection, row: &OperationRow, line: &Line, state: State, now: Ms) -> Result<bool> {
     let sql = "SELECT attempt_id, kind, result, code FROM attempts WHERE tenant_id = ?1 AND operation_id = ?2 \
                ORDER BY opened_at DESC, attempt_id DESC LIMIT 1";
-    let read = |row: &rusqlite::Row<'_>| Ok((row.get::<_, Vec<u8>>(0)?, row.get(1)?, row.get(2)?, row.get(3)?));
-    let last: Option<(Vec<u8>, String, Option<String>, Option<String>)> =
-        conn.prepare_cached(sql)?.query_row(params![row.tenant, row.id.as_bytes()], read).optional()?;
-    let Some((id, kind, result, code)) = last else { return Ok(false) };
-    if kind != "poll" || result.as_deref() != Some(line.result) || code != line.code {
-        return Ok(false);
-    }
+    let same = |last: &rusqlite::Row<'_>| -> rusqlite::Result<(Vec<u8>, bool)> {
+        let result: Option<String> = last.get(2)?;
+        let code: Option<String> = last.get(3)?;
+        let poll = last.get::<_, String>(1)? == "poll";
+        Ok((last.get(0)?, poll && result.as_deref() == Some(line.result) && code == line.code))
+    };
+    let last = conn.prepare_cached(sql)?.query_row(params![row.tenant, row.id.as_bytes()], same).optional()?;
+    let Some((id, true)) = last else { return Ok(false) };
     let sql = "UPDATE attempts SET count = count + 1, closed_at = ?3, state_after = ?4 WHERE tenant_id = ?1 AND attempt_id = ?2";
     conn.prepare_cached(sql)?.execute(params![row.tenant, id, now, state.as_str()])?;
     Ok(true)

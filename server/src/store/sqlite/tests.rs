@@ -1,0 +1,16 @@
+//! The store's transactions, interleaved on purpose: real files, time by hand, no HTTP and no provider.
+//!
+//! Each test is one of the orders of events that once lost or doubled something on paper.
+
+mod cancel;
+mod claim;
+mod desk;
+mod evidence;
+mod feed;
+mod keys;
+mod order;
+mod parents;
+mod restore;
+mod unknown;
+mod upkeep;
+mod webhooks;

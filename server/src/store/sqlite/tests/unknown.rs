@@ -1,0 +1,168 @@
+//! Calls whose answer was lost or late. Findings 1 and 3.
+
+use tarishi_protocol::State;
+
+use super::desk::{ASKABLE, Desk, LEASE, MESSAGES, MONEY, T, failed, failure, paid, waiting};
+use crate::{
+    adapters::{Answer, Disposition},
+    store::{AttemptFilter, Evidence, Source, Store as _},
+};
+
+/// Finding 1: between *open* and *settle* a crash leaves `calling`, which nobody executes.
+#[tokio::test]
+async fn what_was_opened_is_never_executed_again_only_recovered() {
+    let desk = Desk::open().await;
+    let charge = desk.charge("fee-1", "FEE-1");
+    desk.send("d1", &charge).await;
+    desk.call(charge.id).await;
+
+    assert_eq!(desk.claim("mpesa").await, [], "the lease keeps others away");
+    desk.pass(LEASE);
+    assert_eq!(desk.claim("mpesa").await, [charge.id]);
+    assert_eq!(desk.open_attempt(charge.id).await, None);
+    assert_eq!(desk.state(charge.id).await, State::Calling);
+    desk.healthy().await;
+}
+
+/// Finding 1: a restarted server looks at open calls at once, and does not execute them.
+#[tokio::test]
+async fn a_server_that_takes_over_recovers_open_calls_at_once() {
+    let desk = Desk::open().await;
+    let charge = desk.charge("fee-1", "FEE-1");
+    desk.send("d1", &charge).await;
+    desk.call(charge.id).await;
+
+    desk.store.take_over(desk.now()).await.unwrap();
+
+    assert_eq!(desk.claim("mpesa").await, [charge.id]);
+    assert_eq!(desk.open_attempt(charge.id).await, None);
+}
+
+/// Finding 3: the answer that comes after the lease, and after the attempt was given up, is evidence all the same.
+#[tokio::test]
+async fn a_late_answer_still_brings_its_reference() {
+    let desk = Desk::open().await;
+    let charge = desk.charge("fee-1", "FEE-1");
+    desk.send("d1", &charge).await;
+    let attempt = desk.call(charge.id).await;
+    desk.pass(LEASE);
+    desk.settle(charge.id, Source::Poll, Evidence::Lost, MONEY).await;
+    assert_eq!(desk.state(charge.id).await, State::Waiting);
+
+    desk.settle(charge.id, Source::Call { attempt }, Evidence::Answer(waiting(Some("ws_CO_1"))), MONEY).await;
+
+    assert_eq!(desk.row(charge.id).await.reference.unwrap().id, "ws_CO_1");
+    let found = desk.store.operation_by_reference(T, "mpesa", "ws_CO_1").await.unwrap().unwrap();
+    assert_eq!(found.id, charge.id);
+    desk.healthy().await;
+}
+
+/// Finding 3: so is one that comes when a human was already asked.
+#[tokio::test]
+async fn a_late_success_settles_an_unresolved_operation() {
+    let desk = Desk::open().await;
+    let charge = desk.charge("fee-1", "FEE-1");
+    desk.send("d1", &charge).await;
+    let attempt = desk.call(charge.id).await;
+    desk.pass(LEASE);
+    desk.settle(charge.id, Source::Poll, Evidence::Lost, MONEY).await;
+    desk.pass(5_000);
+    desk.settle(charge.id, Source::Poll, Evidence::ReceiptOverdue, MONEY).await;
+    assert_eq!(desk.state(charge.id).await, State::Unresolved);
+
+    desk.settle(charge.id, Source::Call { attempt }, Evidence::Answer(paid("TKL1")), MONEY).await;
+
+    assert_eq!(desk.state(charge.id).await, State::Succeeded);
+    let attempts = desk.store.attempts(AttemptFilter { tenant: T.to_owned(), limit: 10, ..AttemptFilter::default() }).await.unwrap();
+    assert!(attempts.iter().all(|attempt| attempt.closed_at.is_some()));
+    desk.healthy().await;
+}
+
+/// Finding 3: the answer of an earlier call never moves a later call of the same operation down.
+#[tokio::test]
+async fn a_late_failure_of_an_earlier_call_does_not_touch_the_call_under_way() {
+    let desk = Desk::open().await;
+    let sms = desk.sms("one");
+    desk.send("d1", &sms).await;
+    let first = desk.call(sms.id).await;
+    desk.settle(sms.id, Source::Call { attempt: first }, failure(Disposition::Transient), MESSAGES).await;
+    desk.pass(2_000);
+    let second = desk.call(sms.id).await;
+
+    desk.settle(sms.id, Source::Call { attempt: first }, failure(Disposition::Transient), MESSAGES).await;
+
+    let row = desk.row(sms.id).await;
+    assert_eq!((row.state, row.attempt_id), (State::Calling, Some(second)));
+    assert_eq!(desk.claim("sms").await, []);
+}
+
+/// Finding 16: a message of unknown outcome waits for its receipt and is then sent again, once more counted.
+#[tokio::test]
+async fn a_message_of_unknown_outcome_is_sent_again_after_its_wait() {
+    let desk = Desk::open().await;
+    let sms = desk.sms("one");
+    desk.send("d1", &sms).await;
+    let attempt = desk.call(sms.id).await;
+    desk.settle(sms.id, Source::Call { attempt }, failure(Disposition::Ambiguous), MESSAGES).await;
+    assert_eq!(desk.state(sms.id).await, State::Waiting);
+    assert_eq!(desk.claim("sms").await, [], "not before the wait is over");
+
+    desk.pass(5_000);
+    assert_eq!(desk.claim("sms").await, [sms.id]);
+    desk.settle(sms.id, Source::Poll, Evidence::ReceiptOverdue, MESSAGES).await;
+
+    assert_eq!(desk.state(sms.id).await, State::Ready);
+    desk.healthy().await;
+}
+
+/// Finding 2: "not found" is believed once the provider had time to settle.
+#[tokio::test]
+async fn not_found_leads_to_a_repeat_only_after_the_settle_time() {
+    let desk = Desk::open().await;
+    let charge = desk.charge("fee-1", "FEE-1");
+    desk.send("d1", &charge).await;
+    let attempt = desk.call(charge.id).await;
+    desk.settle(charge.id, Source::Call { attempt }, failure(Disposition::Ambiguous), ASKABLE).await;
+
+    desk.settle(charge.id, Source::Poll, Evidence::Answer(Answer::NotFound), ASKABLE).await;
+    assert_eq!(desk.state(charge.id).await, State::Waiting);
+    desk.pass(120_000);
+    desk.settle(charge.id, Source::Poll, Evidence::Answer(Answer::NotFound), ASKABLE).await;
+
+    assert_eq!(desk.state(charge.id).await, State::Ready);
+}
+
+/// Findings 28 and 43: money that comes after "failed" is told and flagged, never dropped.
+#[tokio::test]
+async fn a_late_success_is_told_and_flagged() {
+    let desk = Desk::open().await;
+    let charge = desk.charge("fee-1", "FEE-1");
+    desk.send("d1", &charge).await;
+    let attempt = desk.call(charge.id).await;
+    let settled = desk.answer(charge.id, attempt, failed()).await;
+    assert!(!settled.late_success);
+    let cursor = desk.exchange("d1", Vec::new(), &[], None).await.cursor;
+
+    let settled = desk.settle(charge.id, Source::Webhook, Evidence::Answer(paid("TKL1")), MONEY).await;
+
+    assert!(settled.late_success);
+    let row = desk.row(charge.id).await;
+    assert_eq!((row.state, row.problem), (State::Succeeded, None));
+    let news = desk.exchange("d1", Vec::new(), &[], cursor).await.changes;
+    assert_eq!(news.iter().map(|change| change.state).collect::<Vec<_>>(), [State::Succeeded]);
+}
+
+/// Finding 17: a provider's receipt is booked for one operation; a second that claims it is shown to a human.
+#[tokio::test]
+async fn a_receipt_is_booked_once() {
+    let desk = Desk::open().await;
+    let (one, two) = (desk.charge("fee-1", "FEE-1"), desk.charge("fee-2", "FEE-2"));
+    desk.send_all("d1", &[&one, &two]).await;
+    desk.run(one.id, paid("TKL1")).await;
+
+    desk.run(two.id, paid("TKL1")).await;
+
+    assert_eq!(desk.state(one.id).await, State::Succeeded);
+    assert_eq!((desk.state(two.id).await, desk.problem(two.id).await.as_str()), (State::Unresolved, "outcome_unknown"));
+    desk.healthy().await;
+}

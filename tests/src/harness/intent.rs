@@ -1,0 +1,145 @@
+//! What an app wants done, each with a mark by which the provider's books tell it from all others.
+
+use std::{
+    fmt,
+    io::{BufWriter, Write as _},
+    path::Path,
+};
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+use tarishi_core::NewOperation;
+
+use super::Result;
+
+/// How the effect of one operation is found at the provider.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub enum Mark {
+    /// A payment: whose phone, how much.
+    Money {
+        /// Digits only.
+        phone: String,
+        /// With two places.
+        amount: String,
+    },
+    /// A message: to whom, what.
+    Text {
+        /// Digits only.
+        to: String,
+        /// SHA-256 of the text, hex.
+        sha256: String,
+    },
+    /// A file: where, what.
+    File {
+        /// Below the tenant's folder.
+        path: String,
+        /// SHA-256 of the bytes, hex.
+        sha256: String,
+    },
+}
+
+/// One operation to be carried out once.
+#[derive(Clone)]
+pub struct Intent {
+    /// Its idempotency key; unique in a test.
+    pub key: String,
+    /// Its effect.
+    pub mark: Mark,
+    /// The line of an import file.
+    pub line: Value,
+}
+
+impl fmt::Debug for Intent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Intent").field("key", &self.key).finish_non_exhaustive()
+    }
+}
+
+impl Intent {
+    /// In the same order as all others of this ordering key.
+    #[must_use]
+    pub fn ordered(mut self, key: &str) -> Self {
+        self.line["ordering_key"] = key.into();
+        self
+    }
+
+    /// For a client in this process.
+    #[must_use]
+    pub fn operation(&self) -> NewOperation {
+        let text = |name: &str| self.line[name].as_str().unwrap_or_default().to_owned();
+        let mut operation = NewOperation::new(text("adapter"), text("action"), self.line["payload"].to_string());
+        operation.key = Some(self.key.clone());
+        operation.ordering_key = self.line["ordering_key"].as_str().map(str::to_owned);
+        operation
+    }
+}
+
+/// Makes intents that differ from all others of the same run.
+#[derive(Debug)]
+pub struct Intents {
+    run: String,
+    made: u32,
+}
+
+impl Intents {
+    /// For a run of this name.
+    #[must_use]
+    pub fn new(run: &str) -> Self {
+        Self { run: run.to_owned(), made: 0 }
+    }
+
+    /// Collect a payment over M-Pesa.
+    pub fn charge(&mut self) -> Intent {
+        let (number, phone) = self.next();
+        let amount = format!("{}.00", 100 + number % 900);
+        let key = format!("{}-fee-{number}", self.run);
+        let payload = json!({
+            "amount": { "amount": amount, "currency": "KES" }, "phone": format!("+{phone}"), "reference": format!("FEE{number:06}"),
+        });
+        Self::intent(key, "mpesa", "charge", payload, Mark::Money { phone, amount })
+    }
+
+    /// Send a text.
+    pub fn text(&mut self) -> Intent {
+        let (number, to) = self.next();
+        let message = format!("Dear parent, fees for pupil {number} are due on Friday. Reply STOP to stop. ({})", self.run);
+        let sha256 = hex::encode(Sha256::digest(message.as_bytes()));
+        let key = format!("{}-sms-{number}", self.run);
+        Self::intent(key, "sms", "send", json!({ "to": format!("+{to}"), "message": message }), Mark::Text { to, sha256 })
+    }
+
+    /// Store a small file.
+    pub fn upload(&mut self) -> Intent {
+        let (number, _) = self.next();
+        let bytes = format!("Attendance of class {number}, signed by the teacher. ({})\n", self.run);
+        let path = format!("{}/attendance-{number}.txt", self.run);
+        let mark = Mark::File { path: path.clone(), sha256: hex::encode(Sha256::digest(bytes.as_bytes())) };
+        let payload = json!({ "destination": path, "content_type": "text/plain", "content_base64": STANDARD.encode(bytes) });
+        Self::intent(format!("{}-file-{number}", self.run), "local_storage", "upload", payload, mark)
+    }
+
+    fn next(&mut self) -> (u32, String) {
+        self.made += 1;
+        (self.made, format!("2547{:08}", 10_000_000 + self.made))
+    }
+
+    fn intent(key: String, adapter: &str, action: &str, payload: Value, mark: Mark) -> Intent {
+        let line = json!({ "adapter": adapter, "action": action, "payload": payload, "key": key });
+        Intent { key, mark, line }
+    }
+}
+
+/// Writes a file for `tarishi import`.
+///
+/// # Errors
+/// It cannot be written.
+pub fn import_file<'a>(path: &Path, lines: impl IntoIterator<Item = &'a Value>) -> Result<()> {
+    let mut file = BufWriter::new(std::fs::File::create(path)?);
+    for line in lines {
+        serde_json::to_writer(&mut file, line)?;
+        file.write_all(b"\n")?;
+    }
+    file.flush()?;
+    Ok(())
+}

@@ -1,0 +1,31 @@
+//! Servers, phones and providers to test with: real processes or in this one, all on the loopback, all gone when dropped.
+
+mod audit;
+mod binaries;
+mod eventually;
+mod hosted;
+mod intent;
+mod operator;
+mod phone;
+mod process;
+mod server;
+mod supervisor;
+mod tap;
+
+pub use audit::{Audit, States};
+pub use binaries::{Binaries, Build, binaries};
+pub use eventually::{eventually, within};
+pub use hosted::Hosted;
+pub use intent::{Intent, Intents, Mark, import_file};
+pub use operator::{Resolved, resolve_unresolved};
+pub use phone::{Phone, Run, Watch};
+pub use process::{Exit, Process};
+pub use server::{ServerProcess, sms_report_url};
+pub use supervisor::{Deaths, Supervisor};
+pub use tap::{Tap, Traffic};
+
+/// Anything that can go wrong in a harness; its text is for the reader of a failed test.
+pub type Error = Box<dyn std::error::Error + Send + Sync>;
+
+/// A result of the harness.
+pub type Result<T> = std::result::Result<T, Error>;

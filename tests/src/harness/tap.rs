@@ -1,0 +1,203 @@
+//! Listens on the wire between the link and the server and counts: bytes as they travelled, and what they were before gzip.
+
+use std::{
+    io::Read as _,
+    net::{Ipv4Addr, SocketAddr},
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use flate2::read::MultiGzDecoder;
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::{
+        TcpListener, TcpStream,
+        tcp::{OwnedReadHalf, OwnedWriteHalf},
+    },
+    task::JoinSet,
+};
+
+use super::Result;
+
+/// Bytes in one direction.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Traffic {
+    /// As they travelled, HTTP heads included.
+    pub wire: u64,
+    /// As they would have travelled without compression.
+    pub raw: u64,
+}
+
+impl std::ops::AddAssign for Traffic {
+    fn add_assign(&mut self, other: Self) {
+        self.wire += other.wire;
+        self.raw += other.raw;
+    }
+}
+
+/// A relay that counts. Dropped, it carries nothing more.
+#[derive(Debug)]
+pub struct Tap {
+    address: SocketAddr,
+    totals: Arc<Mutex<[Traffic; 2]>>,
+    _relay: JoinSet<()>,
+}
+
+impl Tap {
+    /// A relay to `target` on a free port.
+    ///
+    /// # Errors
+    /// There is none.
+    pub async fn start(target: SocketAddr) -> Result<Self> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+        let address = listener.local_addr()?;
+        let totals = Arc::new(Mutex::new([Traffic::default(); 2]));
+        let mut relay = JoinSet::new();
+        relay.spawn(run(listener, target, Arc::clone(&totals)));
+        Ok(Self { address, totals, _relay: relay })
+    }
+
+    /// Where the link leads to.
+    #[must_use]
+    pub fn addr(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// To the server, and from it. Connections that are open still are not counted.
+    #[must_use]
+    pub fn traffic(&self) -> (Traffic, Traffic) {
+        let [up, down] = *self.totals.lock().unwrap_or_else(PoisonError::into_inner);
+        (up, down)
+    }
+}
+
+async fn run(listener: TcpListener, target: SocketAddr, totals: Arc<Mutex<[Traffic; 2]>>) {
+    let mut connections = JoinSet::new();
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => {
+                let Ok((phone, _)) = accepted else { continue };
+                let totals = Arc::clone(&totals);
+                connections.spawn(async move {
+                    let Ok(server) = TcpStream::connect(target).await else { return };
+                    let (from_phone, to_phone) = phone.into_split();
+                    let (from_server, to_server) = server.into_split();
+                    let (up, down) = tokio::join!(carry(from_phone, to_server), carry(from_server, to_phone));
+                    let counted = [count(&up), count(&down)];
+                    let mut totals = totals.lock().unwrap_or_else(PoisonError::into_inner);
+                    totals.iter_mut().zip(counted).for_each(|(total, more)| *total += more);
+                });
+            }
+            Some(_) = connections.join_next(), if !connections.is_empty() => {}
+        }
+    }
+}
+
+/// Carries one direction to its end; all that went through.
+async fn carry(mut from: OwnedReadHalf, mut to: OwnedWriteHalf) -> Vec<u8> {
+    let mut all = Vec::new();
+    let mut chunk = vec![0; 16 * 1024];
+    while let Ok(length @ 1..) = from.read(&mut chunk).await {
+        all.extend_from_slice(&chunk[..length]);
+        if to.write_all(&chunk[..length]).await.is_err() {
+            break;
+        }
+    }
+    all
+}
+
+/// Reads a stream of HTTP/1.1 messages. What was cut counts as it is.
+fn count(stream: &[u8]) -> Traffic {
+    let wire = stream.len() as u64;
+    let (mut rest, mut raw) = (stream, 0);
+    while let Some(head) = head_of(rest) {
+        let (body, length) = body_of(rest, &head);
+        raw += head.length as u64;
+        raw += if head.gzip { inflated(&body).unwrap_or(body.len() as u64) } else { body.len() as u64 };
+        rest = &rest[(head.length + length).min(rest.len())..];
+    }
+    Traffic { wire, raw: raw + rest.len() as u64 }
+}
+
+struct Head {
+    length: usize,
+    content_length: usize,
+    chunked: bool,
+    gzip: bool,
+}
+
+fn head_of(stream: &[u8]) -> Option<Head> {
+    let length = stream.windows(4).position(|window| window == b"\r\n\r\n")? + 4;
+    let text = String::from_utf8_lossy(&stream[..length]).to_ascii_lowercase();
+    let field = |name: &str| text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).map(str::trim);
+    Some(Head {
+        length,
+        content_length: field("content-length").and_then(|text| text.parse().ok()).unwrap_or(0),
+        chunked: field("transfer-encoding").is_some_and(|text| text.contains("chunked")),
+        gzip: field("content-encoding") == Some("gzip"),
+    })
+}
+
+/// The body without its framing, and its length with it.
+fn body_of(stream: &[u8], head: &Head) -> (Vec<u8>, usize) {
+    let body = &stream[head.length..];
+    if !head.chunked {
+        let length = head.content_length.min(body.len());
+        return (body[..length].to_vec(), length);
+    }
+    let (mut whole, mut at) = (Vec::new(), 0);
+    while let Some(line) = body[at..].windows(2).position(|window| window == b"\r\n") {
+        let size = std::str::from_utf8(&body[at..at + line]).ok().and_then(|text| usize::from_str_radix(text.trim(), 16).ok());
+        let Some(size) = size else { break };
+        let start = at + line + 2;
+        let end = (start + size).min(body.len());
+        whole.extend_from_slice(&body[start..end]);
+        at = (end + 2).min(body.len());
+        if size == 0 {
+            break;
+        }
+    }
+    (whole, at)
+}
+
+fn inflated(body: &[u8]) -> Option<u64> {
+    let mut all = Vec::new();
+    MultiGzDecoder::new(body).read_to_end(&mut all).ok()?;
+    Some(all.len() as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use super::*;
+
+    fn gzip(text: &[u8]) -> Vec<u8> {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+        encoder.write_all(text).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    #[test]
+    fn a_compressed_body_counts_twice_once_as_it_travelled_and_once_as_it_was() {
+        let body = gzip(&[b'a'; 1_000]);
+        let head = format!("POST / HTTP/1.1\r\nContent-Length: {}\r\nContent-Encoding: gzip\r\n\r\n", body.len());
+        let stream = [head.as_bytes(), &body, b"GET / HTTP/1.1\r\n\r\n"].concat();
+
+        let traffic = count(&stream);
+
+        assert_eq!(traffic.wire, stream.len() as u64);
+        assert_eq!(traffic.raw, (head.len() + 1_000 + 18) as u64);
+    }
+
+    #[test]
+    fn chunks_are_put_together_and_what_was_cut_counts_as_it_is() {
+        let body = gzip(b"hello hello hello");
+        let head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Encoding: gzip\r\n\r\n";
+        let (first, second) = body.split_at(5);
+        let chunk = |part: &[u8]| [format!("{:x}\r\n", part.len()).as_bytes(), part, b"\r\n"].concat();
+        let stream = [head.as_bytes(), &chunk(first), &chunk(second), b"0\r\n\r\n"].concat();
+
+        assert_eq!(count(&stream).raw, head.len() as u64 + 17);
+        assert!(count(&stream[..stream.len() - 20]).raw > head.len() as u64);
+    }
+}
