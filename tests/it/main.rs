@@ -1,2 +1,5 @@
-//! To be written.
-fn main() {}
+//! Does the whole keep its promises? Real servers, real files, simulated providers with a ledger, and bad networks.
+
+mod crash;
+mod import;
+mod watch;

@@ -1,11 +1,13 @@
 //! Bringing what is queued to the server and outcomes back.
 
+mod account;
 pub(crate) mod apply;
 pub(crate) mod backoff;
 pub(crate) mod batch;
 pub(crate) mod exchange;
 mod poison;
 pub(crate) mod scheduler;
+mod send;
 mod size;
 mod verdict;
 

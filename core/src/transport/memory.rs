@@ -16,6 +16,7 @@ use tarishi_protocol::{
 use super::{Transport, TransportError, TransportRequest, TransportResponse};
 
 type Respond = Box<dyn FnOnce(&SyncRequest<Operation>) -> SyncResponse + Send>;
+type Handler = Box<dyn FnMut(&SyncRequest<Operation>) -> Step + Send>;
 
 /// What happens to one request to `/api/v2/sync`.
 pub enum Step {
@@ -63,6 +64,7 @@ pub struct MemoryTransport(Arc<Mutex<Server>>);
 #[derive(Default)]
 struct Server {
     script: VecDeque<Step>,
+    handler: Option<Handler>,
     usual: Option<TransportError>,
     requests: Vec<SyncRequest<Operation>>,
     tokens: Vec<String>,
@@ -90,6 +92,11 @@ impl MemoryTransport {
     /// Adds steps to the script; requests meet them in order, then the friendly server.
     pub fn script(&self, steps: impl IntoIterator<Item = Step>) {
         self.server().script.extend(steps);
+    }
+
+    /// From now on, behind the script, each request is answered as the handler decides.
+    pub fn handle(&self, handler: impl FnMut(&SyncRequest<Operation>) -> Step + Send + 'static) {
+        self.server().handler = Some(Box::new(handler));
     }
 
     /// From now on, behind the script, every request fails so; `None` ends it.
@@ -138,8 +145,12 @@ impl MemoryTransport {
         let token = request.headers.iter().find(|(name, _)| name == "authorization").map(|(_, value)| value.clone());
         server.tokens.push(token.unwrap_or_default());
         server.requests.push(request_body.clone());
-        let step = server.script.pop_front();
-        match step.unwrap_or_else(|| server.usual.map_or(Step::Accept, Step::Fail)) {
+        let step = match (server.script.pop_front(), server.usual) {
+            (Some(step), _) => step,
+            (None, Some(error)) => Step::Fail(error),
+            (None, None) => server.handler.as_mut().map_or(Step::Accept, |handler| handler(&request_body)),
+        };
+        match step {
             Step::Accept => Ok(whole(&friendly(&request_body))),
             Step::Answer(respond) => Ok(whole(&respond(&request_body))),
             Step::Status(status, headers, body) => Ok(TransportResponse { status, headers, body }),

@@ -24,7 +24,8 @@ enum Victim {
 
 impl Scene {
     pub(super) async fn cycle(&mut self) -> Result<()> {
-        let phone = self.phones[self.index(self.phones.len())].clone();
+        let number = self.index(self.phones.len());
+        let phone = self.phones[number].clone();
         let intents = self.some_intents();
         self.enqueue(&phone, &intents).await?;
         self.asked.extend(intents);

@@ -50,9 +50,7 @@ pub struct Totals {
     pub server_kills: u64,
     /// Servers that died at a failpoint.
     pub server_failpoints: u64,
-    /// Payments that a human had to look up.
-    pub unresolved: usize,
-    /// What the human found.
+    /// Payments that a human had to look up, by what he found.
     pub resolved: Resolved,
     /// The last audit.
     pub audit: Audit,
@@ -60,12 +58,12 @@ pub struct Totals {
 
 impl fmt::Display for Totals {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { cycles, phone_kills, phone_failpoints, server_kills, server_failpoints, unresolved, resolved, audit } = self;
+        let Self { cycles, phone_kills, phone_failpoints, server_kills, server_failpoints, resolved, audit } = self;
         writeln!(f, "{cycles} cycles")?;
         writeln!(f, "phones died {}: {phone_kills} by kill -9, {phone_failpoints} at a failpoint", phone_kills + phone_failpoints)?;
         writeln!(f, "servers died {}: {server_kills} by kill -9, {server_failpoints} at a failpoint", server_kills + server_failpoints)?;
         let Resolved { paid, unpaid } = resolved;
-        writeln!(f, "payments looked up by the operator: {unresolved} ({paid} found paid, {unpaid} not paid)")?;
+        writeln!(f, "payments looked up by the operator {}: {paid} found paid, {unpaid} not paid", paid + unpaid)?;
         write!(f, "{audit}")
     }
 }

@@ -1,7 +1,8 @@
-//! Lets everything come to rest, looks, has the operator do his part, and looks again.
+//! Lets everything come to rest, the operator doing his part, and then looks into the books.
 
 use std::time::Duration;
 
+use tarishi_core::DeviceState;
 use tokio::time::Instant;
 
 use super::Scene;
@@ -13,52 +14,49 @@ const REST_WAIT: Duration = Duration::from_secs(180);
 const DEADLINE: &str = "10s";
 /// Between two looks.
 const PAUSE: Duration = Duration::from_millis(300);
+/// M-Pesa calls that one server has open at once, at most: so many can a death leave unresolved.
+const MPESA_SLOTS: usize = 8;
 
 impl Scene {
-    /// Rests and audits, twice: before and after the operator.
+    /// Syncs until everything has ended, and audits.
     pub(super) async fn rest(&mut self) -> Result<()> {
         self.server.calm().await?;
-        let before = self.settled(|audit, moving| moving == audit.unresolved).await?;
-        self.totals.unresolved += before.unresolved;
-        if !before.is_sound() {
-            return Err(Error::from(before.to_string()));
+        let end = Instant::now() + REST_WAIT;
+        let states = loop {
+            let states = self.sync_all().await?;
+            if states.values().all(|state| state.is_ended()) {
+                break states;
+            }
+            if Instant::now() > end {
+                let audit = self.audit(&states);
+                return Err(format!("operations have not come to rest: {:?}\n{audit}", not_ended(&states)).into());
+            }
+            // What stands behind an unresolved one of its ordering key moves only after it.
+            if states.values().any(|state| *state == DeviceState::Unresolved) {
+                self.call_operator().await?;
+            }
+            tokio::time::sleep(PAUSE).await;
+        };
+        let audit = self.audit(&states);
+        if !audit.is_clean() || audit.refused > 0 || audit.failed != self.totals.resolved.unpaid {
+            return Err(Error::from(audit.to_string()));
         }
-        let after = self.settled_with_operator().await?;
-        if !after.is_clean() || after.failed != self.totals.resolved.unpaid || after.refused > 0 {
-            return Err(Error::from(format!("after the operator: {after}")));
-        }
-        self.totals.audit = after;
+        self.totals.audit = audit;
         self.server.wild().await
     }
 
-    /// An operation behind an unresolved one of its ordering key moves only after it: so the operator comes more than once.
-    async fn settled_with_operator(&mut self) -> Result<Audit> {
-        loop {
-            let ledger = self.sandbox.ledger();
-            self.totals.resolved += resolve_unresolved(&self.commands, &self.asked, &ledger).await?;
-            let audit = self.settled(|audit, moving| moving == audit.unresolved).await?;
-            if audit.unresolved == 0 {
-                return Ok(audit);
-            }
-            self.totals.unresolved += audit.unresolved;
+    async fn call_operator(&mut self) -> Result<()> {
+        let resolved = resolve_unresolved(&self.commands, &self.asked, &self.sandbox.ledger()).await?;
+        self.totals.resolved += resolved;
+        let (all, deaths) = (self.totals.resolved.all(), self.server.deaths().all());
+        if u64::try_from(all).unwrap_or(u64::MAX) > deaths * MPESA_SLOTS as u64 {
+            return Err(format!("{all} payments unresolved after {deaths} deaths: more than were under way").into());
         }
+        Ok(())
     }
 
-    /// Syncs until nothing moves: what has not ended is unresolved, or stands behind one that is.
-    async fn settled(&self, is_still: impl Fn(&Audit, usize) -> bool) -> Result<Audit> {
-        let end = Instant::now() + REST_WAIT;
-        loop {
-            let states = self.sync_all().await?;
-            let audit = Audit::of(&self.asked, &states, &self.sandbox.ledger(), &self.files);
-            let moving = states.values().filter(|state| !state.is_ended()).count();
-            if is_still(&audit, moving) {
-                return Ok(audit);
-            }
-            if Instant::now() > end {
-                return Err(format!("{moving} operations have not come to rest: {audit}").into());
-            }
-            tokio::time::sleep(PAUSE).await;
-        }
+    fn audit(&self, states: &States) -> Audit {
+        Audit::of(&self.asked, states, &self.sandbox.ledger(), &self.files)
     }
 
     async fn sync_all(&self) -> Result<States> {
@@ -69,4 +67,9 @@ impl Scene {
         }
         Ok(all)
     }
+}
+
+fn not_ended(states: &States) -> Vec<(&str, &str)> {
+    let open = states.iter().filter(|(_, state)| !state.is_ended());
+    open.map(|(key, state)| (key.as_str(), state.as_str())).take(20).collect()
 }

@@ -20,7 +20,7 @@ pub use intent::{Intent, Intents, Mark, import_file};
 pub use operator::{Resolved, resolve_unresolved};
 pub use phone::{Phone, Run, Watch};
 pub use process::{Exit, Process};
-pub use server::{ServerProcess, sms_report_url};
+pub use server::{Commands, ServerProcess, sms_report_url};
 pub use supervisor::{Deaths, Supervisor};
 pub use tap::{Tap, Traffic};
 

@@ -14,6 +14,14 @@ pub struct Resolved {
     pub unpaid: usize,
 }
 
+impl Resolved {
+    /// Both.
+    #[must_use]
+    pub fn all(&self) -> usize {
+        self.paid + self.unpaid
+    }
+}
+
 impl std::ops::AddAssign for Resolved {
     fn add_assign(&mut self, other: Self) {
         self.paid += other.paid;

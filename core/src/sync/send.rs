@@ -1,0 +1,142 @@
+//! Puts a batch on the wire, under a watchdog, and counts what travelled.
+
+use core::time::Duration;
+
+use tarishi_protocol::{Operation, PROTOCOL, SyncRequest, codec, limits};
+use tokio::sync::watch;
+
+use super::{
+    SyncReport,
+    exchange::{Engine, Mode, too_large},
+    size::Measure,
+    verdict::{self, SyncVerdict},
+};
+use crate::{
+    Error, TransportError, TransportRequest, TransportResponse,
+    clock::date,
+    failpoint,
+    inner::Inner,
+    outbox::{meta, plan::Batch, writer::Tx},
+};
+
+/// An exchange of nothing may take this long on the worst network.
+pub(super) const TIMEOUT_MS: u64 = 30_000;
+/// The watchdog gives a transport this long to keep its own time-out.
+const WATCHDOG: Duration = Duration::from_secs(5);
+
+/// What came of sending.
+pub(super) enum Sent {
+    Answer(SyncVerdict, Measure),
+    Cut,
+}
+
+/// Sends the batch; `None` if it had to be made smaller first.
+pub(super) async fn send(
+    inner: &Inner,
+    engine: &mut Engine,
+    batch: &mut Batch,
+    mode: &Mode,
+    token: &str,
+    report: &mut SyncReport,
+) -> Result<Option<Sent>, Error> {
+    let held = mode.hold && !batch.carries() && !engine.poison.is_probing();
+    let wait_secs = if held { limits::WAIT_SECS_MAX } else { 0 };
+    let account = inner.conditions().account.clone().unwrap_or_default();
+    let request = SyncRequest::<&Operation> {
+        protocol: PROTOCOL,
+        exchange: batch.exchange,
+        account,
+        sent_at: date(inner.wall_ms()),
+        cursor: batch.cursor.clone(),
+        operations: batch.operations.iter().collect(),
+        cancellations: batch.cancellations.clone(),
+        notification_receipts: batch.notices.clone(),
+        wait_secs,
+    };
+    let body = serde_json::to_vec(&request).map_err(|error| Error::Storage(error.to_string()))?;
+    drop(request);
+    let raw = body.len();
+    let encoded = codec::encode(body);
+    let size = encoded.bytes.len();
+    let limit = inner.conditions().limits.bytes.clamp(1, limits::ENCODED_BYTES_MAX);
+    if (size > limit || raw > limits::DECODED_BYTES_MAX) && !batch.operations.is_empty() {
+        too_large(inner, engine, batch, size).await?;
+        return Ok(None);
+    }
+    let mut headers = vec![
+        ("authorization".to_owned(), format!("Bearer {token}")),
+        ("content-type".to_owned(), "application/json".to_owned()),
+        ("accept".to_owned(), "application/json".to_owned()),
+        ("accept-encoding".to_owned(), "gzip".to_owned()),
+    ];
+    if encoded.gzip {
+        headers.push(("content-encoding".to_owned(), "gzip".to_owned()));
+    }
+    // A slow link carries about a byte in a millisecond.
+    let timeout = Duration::from_millis(TIMEOUT_MS + wait_secs * 1_000 + u64::try_from(size).unwrap_or(0));
+    let request = TransportRequest {
+        method: "POST".to_owned(),
+        path: "/api/v2/sync".to_owned(),
+        headers,
+        body: encoded.bytes,
+        timeout,
+    };
+    failpoint::hit("device.before_send");
+    let began = inner.now();
+    let Some(result) = guarded(inner, request, if held { mode.cut.clone() } else { None }).await else {
+        return Ok(Some(Sent::Cut));
+    };
+    let elapsed_ms = inner.now().saturating_sub(began);
+    let up = u64::try_from(size).unwrap_or(0);
+    count(inner, report, &result, up).await?;
+    failpoint::hit("device.after_response");
+    Ok(Some(Sent::Answer(verdict::read(result), Measure { raw, encoded: size, elapsed_ms })))
+}
+
+/// Sends under the watchdog; `None` if it was cut short.
+pub(super) async fn guarded(
+    inner: &Inner,
+    request: TransportRequest,
+    cut: Option<watch::Receiver<()>>,
+) -> Option<Result<TransportResponse, TransportError>> {
+    let bound = request.timeout + WATCHDOG;
+    let cut = async {
+        match cut {
+            Some(mut cut) => cut.changed().await.unwrap_or(()),
+            None => core::future::pending().await,
+        }
+    };
+    tokio::select! {
+        biased;
+        result = tokio::time::timeout(bound, inner.transport.send(request)) => Some(result.unwrap_or(Err(TransportError::TimedOut))),
+        () = cut => None,
+    }
+}
+
+/// Counts what travelled, for the report and against the budget.
+pub(super) async fn count(
+    inner: &Inner,
+    report: &mut SyncReport,
+    result: &Result<TransportResponse, TransportError>,
+    up: u64,
+) -> Result<(), Error> {
+    let down = result.as_ref().map_or(0, |response| u64::try_from(response.body.len()).unwrap_or(0));
+    let sent = !matches!(result, Err(TransportError::Unreachable));
+    report.bytes_up += if sent { up } else { 0 };
+    report.bytes_down += down;
+    report.exchanges += u64::from(result.is_ok());
+    let wall_ms = inner.wall_ms();
+    let metered = {
+        let mut conditions = inner.conditions();
+        conditions.spend(wall_ms, if sent { up + down } else { 0 });
+        conditions.metered
+    };
+    if inner.options.metered_bytes_per_day.is_some() && sent {
+        let work = move |tx: &mut Tx<'_>| {
+            meta::put(tx.connection, meta::METERED_DAY, metered.0)?;
+            Ok(meta::put(tx.connection, meta::METERED_BYTES, i64::try_from(metered.1).unwrap_or(i64::MAX))?)
+        };
+        inner.outbox.write(work).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,120 @@
+//! Evidence that crosses: webhook before answer, poll after webhook. Findings 17 and 26.
+
+use tarishi_protocol::State;
+
+use super::desk::{Desk, MESSAGES, MONEY, T, failed, failure, paid, succeeded, waiting};
+use crate::{
+    adapters::Disposition,
+    store::{AttemptFilter, AttemptKind, Evidence, Source, Store as _},
+};
+
+/// Finding 17: the callback settles while the call is still open.
+#[tokio::test]
+async fn an_answer_after_the_webhook_does_not_take_success_back() {
+    let desk = Desk::open().await;
+    let charge = desk.charge("fee-1", "FEE-1");
+    desk.send("d1", &charge).await;
+    let attempt = desk.call(charge.id).await;
+
+    desk.settle(charge.id, Source::Webhook, Evidence::Answer(paid("TKL1")), MONEY).await;
+    let settled = desk.settle(charge.id, Source::Call { attempt }, Evidence::Answer(waiting(Some("ws_CO_1"))), MONEY).await;
+
+    assert_eq!(settled.moved, Some((State::Succeeded, State::Succeeded)));
+    let row = desk.row(charge.id).await;
+    assert_eq!(row.outcome.unwrap()["receipt"], "TKL1");
+    assert_eq!(row.reference.unwrap().id, "ws_CO_1", "kept for the next webhook");
+    desk.healthy().await;
+}
+
+/// Finding 17: a poll answered before the webhook, written after it.
+#[tokio::test]
+async fn a_poll_written_after_the_webhook_does_not_take_success_back() {
+    let desk = Desk::open().await;
+    let charge = desk.charge("fee-1", "FEE-1");
+    desk.send("d1", &charge).await;
+    desk.run(charge.id, waiting(Some("ws_CO_1"))).await;
+    desk.settle(charge.id, Source::Webhook, Evidence::Answer(paid("TKL1")), MONEY).await;
+
+    for late in [waiting(Some("ws_CO_1")), failed(), crate::adapters::Answer::NotFound] {
+        desk.settle(charge.id, Source::Poll, Evidence::Answer(late), MONEY).await;
+        assert_eq!(desk.state(charge.id).await, State::Succeeded);
+    }
+    assert!(desk.row(charge.id).await.next_at.is_none());
+    desk.healthy().await;
+}
+
+/// Finding 17: every piece of evidence against every state, and nothing but the named ways leads down.
+#[tokio::test]
+async fn settle_only_climbs() {
+    for first in [waiting(Some("r")), failed(), succeeded()] {
+        for second in [waiting(Some("r")), failed(), succeeded(), crate::adapters::Answer::NotFound] {
+            for source in [Source::Poll, Source::Webhook] {
+                let desk = Desk::open().await;
+                let charge = desk.charge("fee-1", "FEE-1");
+                desk.send("d1", &charge).await;
+                desk.run(charge.id, first.clone()).await;
+                let before = desk.state(charge.id).await;
+
+                desk.settle(charge.id, source.clone(), Evidence::Answer(second.clone()), MONEY).await;
+
+                let after = desk.state(charge.id).await;
+                assert!(after.rank() >= before.rank(), "{before:?} → {after:?} by {second:?}");
+                desk.healthy().await;
+            }
+        }
+    }
+}
+
+/// Finding 17: a failure without answer (a poll that found nobody) says nothing about an ended operation.
+#[tokio::test]
+async fn a_failed_poll_changes_nothing_but_the_next_look() {
+    let desk = Desk::open().await;
+    let charge = desk.charge("fee-1", "FEE-1");
+    desk.send("d1", &charge).await;
+    desk.run(charge.id, waiting(Some("r"))).await;
+    let before = desk.row(charge.id).await.next_at;
+
+    desk.settle(charge.id, Source::Poll, failure(Disposition::Ambiguous), MONEY).await;
+
+    let row = desk.row(charge.id).await;
+    assert_eq!(row.state, State::Waiting);
+    assert_ne!(row.next_at, before);
+    desk.healthy().await;
+}
+
+/// Finding 26.
+#[tokio::test]
+async fn equal_polls_are_one_row() {
+    let desk = Desk::open().await;
+    let charge = desk.charge("fee-1", "FEE-1");
+    desk.send("d1", &charge).await;
+    desk.run(charge.id, waiting(Some("r"))).await;
+    for _ in 0..5 {
+        desk.pass(10_000);
+        desk.settle(charge.id, Source::Poll, Evidence::Answer(waiting(Some("r"))), MONEY).await;
+    }
+    desk.settle(charge.id, Source::Poll, failure(Disposition::Ambiguous), MONEY).await;
+
+    let filter = AttemptFilter { tenant: T.to_owned(), operation: Some(charge.id), limit: 50, ..AttemptFilter::default() };
+    let attempts = desk.store.attempts(filter).await.unwrap();
+    let polls: Vec<_> =
+        attempts.iter().filter(|line| line.kind == AttemptKind::Poll).map(|line| (line.result.as_deref(), line.count)).collect();
+    assert_eq!(polls, [(Some("ambiguous"), 1), (Some("waiting"), 5)]);
+    assert_eq!(attempts.iter().filter(|line| line.kind == AttemptKind::Effect).count(), 1);
+}
+
+/// Finding 16: ambiguous once, then sent: the books hold two calls and one end.
+#[tokio::test]
+async fn each_call_with_an_effect_is_a_row_of_its_own() {
+    let desk = Desk::open().await;
+    let sms = desk.sms("one");
+    desk.send("d1", &sms).await;
+    let first = desk.call(sms.id).await;
+    desk.settle(sms.id, Source::Call { attempt: first }, failure(Disposition::Transient), MESSAGES).await;
+    desk.pass(2_000);
+    desk.run(sms.id, succeeded()).await;
+
+    let filter = AttemptFilter { tenant: T.to_owned(), operation: Some(sms.id), limit: 50, ..AttemptFilter::default() };
+    let results: Vec<_> = desk.store.attempts(filter).await.unwrap().into_iter().filter_map(|line| line.result).collect();
+    assert_eq!(results, ["succeeded", "transient"]);
+}

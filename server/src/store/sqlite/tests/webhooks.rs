@@ -1,0 +1,90 @@
+//! Webhooks as they are stored. Findings 17 and 18.
+
+use super::desk::{Desk, MESSAGES, T, failure, waiting};
+use crate::{
+    adapters::{Disposition, MessageNews, News},
+    store::{EventState, Source, Store as _, WebhookEventRow, WebhookRow},
+};
+
+fn webhook(desk: &Desk, body: &str) -> WebhookRow {
+    WebhookRow {
+        tenant: T.to_owned(),
+        adapter: "sms".to_owned(),
+        path: "/dlr".to_owned(),
+        body: body.as_bytes().to_vec(),
+        received_at: desk.now(),
+    }
+}
+
+fn event(desk: &Desk, reference: &str, event_id: Option<&str>) -> WebhookEventRow {
+    let news = MessageNews { id: reference.to_owned(), status: "delivered".to_owned(), rank: 3, to: None, reason: None };
+    WebhookEventRow {
+        id: 0,
+        tenant: T.to_owned(),
+        adapter: "sms".to_owned(),
+        attempt: None,
+        reference: Some(reference.to_owned()),
+        event_id: event_id.map(str::to_owned),
+        correlation: Some("+254711000111".to_owned()),
+        news: News::Message(news),
+        received_at: desk.now(),
+    }
+}
+
+/// Finding 18: paid and later reversed are the same bytes; both are stored.
+#[tokio::test]
+async fn identical_webhooks_are_both_stored() {
+    let desk = Desk::open().await;
+    for _ in 0..2 {
+        let fresh = desk.store.store_webhook(webhook(&desk, "same"), vec![event(&desk, "r", None)]).await.unwrap();
+        assert_eq!(fresh.len(), 1);
+    }
+    assert_eq!(desk.store.open_events(None, None, 10).await.unwrap().len(), 2);
+}
+
+/// Finding 18: only an id that the provider issued tells a repeat.
+#[tokio::test]
+async fn an_event_with_a_known_id_is_stored_once() {
+    let desk = Desk::open().await;
+    let first = desk.store.store_webhook(webhook(&desk, "a"), vec![event(&desk, "r", Some("e1"))]).await.unwrap();
+    let second = desk.store.store_webhook(webhook(&desk, "b"), vec![event(&desk, "r", Some("e1"))]).await.unwrap();
+
+    assert_eq!((first.len(), second.len()), (1, 0));
+}
+
+/// Finding 17: a receipt whose id is not known yet waits for its operation, and is found once it is.
+#[tokio::test]
+async fn an_event_that_matches_nothing_waits_for_its_operation() {
+    let desk = Desk::open().await;
+    let sms = desk.sms("one");
+    desk.send("d1", &sms).await;
+    let attempt = desk.call(sms.id).await;
+    let early = desk.store.store_webhook(webhook(&desk, "a"), vec![event(&desk, "ATXid_1", None)]).await.unwrap();
+    assert!(desk.store.events_for(T, sms.id).await.unwrap().is_empty());
+
+    let settled = desk.answer(sms.id, attempt, waiting(Some("ATXid_1"))).await;
+
+    assert!(settled.news);
+    let found = desk.store.events_for(T, sms.id).await.unwrap();
+    assert_eq!(found.iter().map(|event| event.id).collect::<Vec<_>>(), [early[0].id]);
+    desk.store.mark_event(early[0].id, EventState::Done).await.unwrap();
+    assert!(desk.store.open_events(None, None, 10).await.unwrap().is_empty());
+}
+
+/// Finding 16: a report without a known reference is offered to the one operation of unknown outcome it may be about.
+#[tokio::test]
+async fn a_report_is_offered_to_the_only_operation_it_may_be_about() {
+    let desk = Desk::open().await;
+    let (one, two) = (desk.sms("one"), desk.sms("two"));
+    desk.send("d1", &one).await;
+    let attempt = desk.call(one.id).await;
+    desk.settle(one.id, Source::Call { attempt }, failure(Disposition::Ambiguous), MESSAGES).await;
+    let asked = || desk.store.ambiguous_by_correlation(T, "sms", "+254711000111");
+    assert_eq!(asked().await.unwrap().unwrap().id, one.id);
+
+    desk.send("d1", &two).await;
+    let attempt = desk.call(two.id).await;
+    desk.settle(two.id, Source::Call { attempt }, failure(Disposition::Ambiguous), MESSAGES).await;
+
+    assert!(asked().await.unwrap().is_none(), "two may be meant: neither is");
+}
