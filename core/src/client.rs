@@ -54,7 +54,7 @@ impl Client {
     /// [`Error::InvalidInput`] names the field; [`Error::KeyReused`], [`Error::QueueFull`], [`Error::Storage`].
     pub async fn enqueue(&self, new: NewOperation) -> Result<OperationRecord, Error> {
         let new = insert::prepare(self.inner().outbox.context(), new)?;
-        let stored = self.inner().outbox.write_heavy(new.weight(), move |tx| insert::insert(tx, new)).await?;
+        let stored = self.inner().outbox.write_heavy(new.weight(), new.is_single(), move |tx| insert::insert(tx, new)).await?;
         failpoint::hit("device.after_enqueue_commit");
         Ok(stored)
     }
@@ -78,7 +78,7 @@ impl Client {
             }
             Ok(stored)
         };
-        let stored = self.inner().outbox.write_heavy(weight, work).await?;
+        let stored = self.inner().outbox.write_heavy(weight, false, work).await?;
         failpoint::hit("device.after_enqueue_commit");
         Ok(stored)
     }
@@ -116,7 +116,7 @@ impl Client {
         let outbox = &self.inner().outbox;
         let template = outbox.write(move |tx| change::template(tx, id, Some(payload))).await?;
         let (id, new) = template.prepare(outbox.context())?;
-        outbox.write_heavy(new.weight(), move |tx| change::replace(tx, id, new)).await
+        outbox.write_heavy(new.weight(), false, move |tx| change::replace(tx, id, new)).await
     }
 
     /// Tries again what ended without its effect: a new operation, its key suffixed. Asking twice gives the same one.
@@ -130,7 +130,7 @@ impl Client {
         }
         let template = outbox.write(move |tx| change::template(tx, id, None)).await?;
         let (id, new) = template.prepare(outbox.context())?;
-        outbox.write_heavy(new.weight(), move |tx| change::retry(tx, id, new)).await
+        outbox.write_heavy(new.weight(), false, move |tx| change::retry(tx, id, new)).await
     }
 
     /// Why an operation has not ended.

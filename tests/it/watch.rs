@@ -44,7 +44,7 @@ async fn what_was_queued_offline_is_sent_within_ten_seconds_of_the_link_coming_u
 async fn receipted(watch: &mut Watch, count: usize) {
     let mut seen = HashSet::new();
     while seen.len() < count {
-        let event = watch.next_event().await.unwrap().expect("the phone goes on watching");
+        let event = watch.next_event().await.expect("the phone can be read").expect("the phone goes on watching");
         let state = event["state"].as_str().and_then(DeviceState::from_word);
         if state.is_some_and(|state| !state.is_unreceipted()) {
             seen.insert(event["id"].to_string());

@@ -8,3 +8,4 @@ pub mod demo;
 pub mod harness;
 pub mod import;
 pub mod link;
+pub mod simulation;

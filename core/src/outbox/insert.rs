@@ -42,6 +42,11 @@ impl Prepared {
         self.wrapped.len() + 256
     }
 
+    /// It is stored by one statement: only an urgent one may lift others of its key before.
+    pub(crate) fn is_single(&self) -> bool {
+        self.lane != 0 || self.ordering_key.is_none()
+    }
+
     pub(crate) fn fingerprint(&self) -> Fingerprint {
         self.fingerprint
     }

@@ -88,7 +88,9 @@ impl Uptime {
 
     /// Remembers how far it has come; rides on writes that happen anyway.
     pub(crate) fn save(&self, connection: &Connection) -> rusqlite::Result<()> {
-        put(connection, UPTIME, self.now())
+        let sql = "INSERT INTO meta (name, value) VALUES (?1, ?2)
+            ON CONFLICT (name) DO UPDATE SET value = MAX(value, excluded.value)";
+        connection.prepare_cached(sql)?.execute(rusqlite::params![UPTIME, self.now()]).map(drop)
     }
 
     /// The number of this boot, stored beside times.

@@ -85,16 +85,16 @@ impl Outbox {
         R: Send + 'static,
         F: FnOnce(&mut Tx<'_>) -> Result<R, Error> + Send + 'static,
     {
-        self.writer.submit(64, work)
+        self.writer.submit(64, false, work)
     }
 
-    /// As [`Outbox::write`], for work that adds many bytes.
-    pub(crate) fn write_heavy<R, F>(&self, weight: usize, work: F) -> impl Future<Output = Result<R, Error>> + Send + use<R, F>
+    /// As [`Outbox::write`], for work that adds many bytes. `single`: see [`WriterHandle::submit`].
+    pub(crate) fn write_heavy<R, F>(&self, weight: usize, single: bool, work: F) -> impl Future<Output = Result<R, Error>> + Send + use<R, F>
     where
         R: Send + 'static,
         F: FnOnce(&mut Tx<'_>) -> Result<R, Error> + Send + 'static,
     {
-        self.writer.submit(weight, work)
+        self.writer.submit(weight, single, work)
     }
 
     /// Reads something.
@@ -119,7 +119,11 @@ impl Outbox {
 
     /// Finishes what is queued, moves the log into the file and lets go of every lock.
     pub(crate) async fn suspend(&self) -> Result<(), Error> {
-        self.reader.slot(|connection| Ok(drop(connection.take()))).await?;
+        let close = |connection: &mut Option<Connection>| {
+            drop(connection.take());
+            Ok(())
+        };
+        self.reader.slot(close).await?;
         let lock = Arc::clone(&self.lock);
         let work = move |writer: &mut writer::Writer| {
             if let Some(connection) = writer.connection.take() {

@@ -51,6 +51,8 @@ pub(crate) fn salvage(path: &Path, seal_key: Option<[u8; 32]>, wall_ms: i64) -> 
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     fresh.execute_batch("BEGIN IMMEDIATE")?;
     if let Ok(old) = Connection::open_with_flags(&aside, flags) {
+        // Reads on where the damage is in the schema.
+        let _ = old.pragma_update(None, "writable_schema", true);
         copy_facts(&old, &fresh);
         let device = meta::get(&fresh, meta::DEVICE)?.unwrap_or_default();
         copy_rows(&old, &fresh, &Sealer::new(seal_key, device), &mut recovery)?;

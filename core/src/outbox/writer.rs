@@ -22,6 +22,8 @@ use crate::{Error, Event};
 const GROUP_MAX: usize = 256;
 /// Bytes of payload in one transaction, about, at most.
 const GROUP_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// How often the thread steps back for callers that are on their way.
+const PATIENCE: u32 = 16;
 
 /// What commands need and nobody changes.
 #[derive(Debug)]
@@ -46,6 +48,8 @@ pub(crate) struct Tx<'a> {
 
 trait Command: Send {
     fn weight(&self) -> usize;
+    /// It writes by one last statement, so a failure leaves nothing to undo.
+    fn is_single(&self) -> bool;
     /// Runs; `false` undoes it.
     fn run(&mut self, tx: &mut Tx<'_>) -> bool;
     fn answer(self: Box<Self>, committed: Result<(), Error>);
@@ -53,6 +57,7 @@ trait Command: Send {
 
 struct Task<F, R> {
     weight: usize,
+    single: bool,
     work: Option<F>,
     result: Option<Result<R, Error>>,
     reply: oneshot::Sender<Result<R, Error>>,
@@ -67,15 +72,23 @@ where
         self.weight
     }
 
+    fn is_single(&self) -> bool {
+        self.single
+    }
+
     fn run(&mut self, tx: &mut Tx<'_>) -> bool {
         self.result = self.work.take().map(|work| work(tx));
         matches!(self.result, Some(Ok(_)))
     }
 
     fn answer(self: Box<Self>, committed: Result<(), Error>) {
-        let result = self.result.unwrap_or(Err(Error::Closed));
-        // An own failure is the more telling one.
-        let _ = self.reply.send(result.and_then(|value| committed.map(|()| value)));
+        let answer = match (self.result, committed) {
+            // An own failure is the more telling one.
+            (Some(Err(error)), _) | (_, Err(error)) => Err(error),
+            (Some(Ok(value)), Ok(())) => Ok(value),
+            (None, Ok(())) => Err(Error::Closed),
+        };
+        let _ = self.reply.send(answer);
     }
 }
 
@@ -118,14 +131,15 @@ impl WriterHandle {
         Ok(Self { sender: Mutex::new(Some(sender)), thread: Mutex::new(Some(thread)) })
     }
 
-    /// Queues a command at once; the future only waits for its answer.
-    pub(crate) fn submit<R, F>(&self, weight: usize, work: F) -> impl Future<Output = Result<R, Error>> + Send + use<R, F>
+    /// Queues a command at once; the future only waits for its answer. `single`: it writes by one last statement, which is
+    /// all or nothing by itself, and does without a savepoint.
+    pub(crate) fn submit<R, F>(&self, weight: usize, single: bool, work: F) -> impl Future<Output = Result<R, Error>> + Send + use<R, F>
     where
         R: Send + 'static,
         F: FnOnce(&mut Tx<'_>) -> Result<R, Error> + Send + 'static,
     {
         let (reply, answer) = oneshot::channel();
-        let task = Task { weight, work: Some(work), result: None, reply };
+        let task = Task { weight, single, work: Some(work), result: None, reply };
         let queued = self.send(Message::Command(Box::new(task)));
         async move {
             queued?;
@@ -174,36 +188,10 @@ impl Writer {
     fn run(&mut self, receiver: &Receiver<Message>) {
         let mut last = 0;
         while let Ok(first) = receiver.recv() {
-            let mut control = None;
-            let mut group = Vec::new();
-            let mut bytes = 0;
-            let mut next = Some(first);
-            // Callers that were answered by the last group are about to come back: give them a moment to share this commit.
-            let mut patience = if last > 1 { 16 } else { 0 };
-            loop {
-                match next.take().or_else(|| receiver.try_recv().ok()) {
-                    Some(Message::Command(command)) => {
-                        bytes += command.weight();
-                        group.push(command);
-                        if group.len() >= GROUP_MAX || bytes >= GROUP_BYTES_MAX {
-                            break;
-                        }
-                    }
-                    Some(Message::Control(work)) => {
-                        control = Some(work);
-                        break;
-                    }
-                    None if patience > 0 && group.len() < last => {
-                        patience -= 1;
-                        std::thread::yield_now();
-                    }
-                    None => break,
-                }
-            }
-            last = group.len();
-            if !group.is_empty() {
-                self.commit(group);
-            }
+            let control = match first {
+                Message::Command(first) => self.transaction(first, receiver, &mut last),
+                Message::Control(work) => Some(work),
+            };
             if let Some(work) = control {
                 work(self);
             }
@@ -213,17 +201,39 @@ impl Writer {
         }
     }
 
-    fn commit(&mut self, mut group: Vec<Box<dyn Command>>) {
+    /// Runs commands as they come in, commits, answers. Gives back what must run between transactions.
+    fn transaction(&mut self, first: Box<dyn Command>, receiver: &Receiver<Message>, last: &mut usize) -> Option<Control> {
         let Some(connection) = self.connection.take() else {
-            for command in group {
-                command.answer(Err(Error::Suspended));
-            }
-            return;
+            first.answer(Err(Error::Suspended));
+            return None;
         };
         let before = self.memory;
-        let mut news = Vec::new();
-        let mut nudge = false;
-        let done = self.run_group(&connection, &mut group, &mut news, &mut nudge);
+        let mut group = Group::default();
+        let mut control = None;
+        let mut running = execute(&connection, "BEGIN IMMEDIATE");
+        // Callers that were answered by the last commit are about to come back: give them a moment to share this one.
+        let mut patience = if *last > 1 { PATIENCE } else { 0 };
+        let mut next = Some(first);
+        while group.commands.len() < GROUP_MAX && group.bytes < GROUP_BYTES_MAX {
+            match next.take().map(Message::Command).or_else(|| receiver.try_recv().ok()) {
+                Some(Message::Command(mut command)) => {
+                    running = running.and_then(|()| self.run_command(&connection, &mut *command, &mut group));
+                    group.bytes += command.weight();
+                    group.commands.push(command);
+                }
+                Some(Message::Control(work)) => {
+                    control = Some(work);
+                    break;
+                }
+                None if patience > 0 && group.commands.len() < *last => {
+                    patience -= 1;
+                    std::thread::yield_now();
+                }
+                None => break,
+            }
+        }
+        *last = group.commands.len();
+        let done = running.and_then(|()| execute(&connection, "COMMIT"));
         if let Err(error) = &done {
             tracing::error!(%error, "the outbox could not commit");
             self.memory = before;
@@ -232,62 +242,61 @@ impl Writer {
             }
         }
         self.connection = Some(connection);
-        let committed = done.is_ok();
-        for command in group {
-            command.answer(done.clone().map_err(Error::from_commit));
+        for command in group.commands {
+            command.answer(done.clone());
         }
-        if committed {
-            for event in news {
+        if done.is_ok() {
+            for event in group.news {
                 let _ = self.events.send(event);
             }
-            if nudge {
+            if group.nudge {
                 self.work.send_replace(());
             }
         }
+        control
     }
 
-    fn run_group(
-        &mut self,
-        connection: &Connection,
-        group: &mut [Box<dyn Command>],
-        news: &mut Vec<Event>,
-        nudge: &mut bool,
-    ) -> Result<(), String> {
-        let execute = |sql: &str| -> Result<(), String> {
-            let mut statement = connection.prepare_cached(sql).map_err(|error| error.to_string())?;
-            statement.execute([]).map(drop).map_err(|error| error.to_string())
-        };
-        execute("BEGIN IMMEDIATE")?;
-        let alone = group.len() == 1;
-        for command in group {
-            let before = self.memory;
-            if !alone {
-                execute("SAVEPOINT command")?;
-            }
-            let context = Arc::clone(&self.context);
-            let mut tx = Tx { connection, memory: &mut self.memory, context: &context, news: Vec::new(), nudge: false };
-            let kept = command.run(&mut tx);
-            if kept {
-                news.append(&mut tx.news);
-                *nudge |= tx.nudge;
-                if !alone {
-                    execute("RELEASE command")?;
-                }
-            } else {
-                self.memory = before;
-                if alone {
-                    return execute("ROLLBACK");
-                }
-                execute("ROLLBACK TO command")?;
-                execute("RELEASE command")?;
-            }
+    fn run_command(&mut self, connection: &Connection, command: &mut dyn Command, group: &mut Group) -> Result<(), Error> {
+        let before = self.memory;
+        // The first has nothing before it that it could take along.
+        let is_first = group.commands.is_empty();
+        let guarded = !is_first && !command.is_single();
+        if guarded {
+            execute(connection, "SAVEPOINT command")?;
         }
-        execute("COMMIT")
+        let context = &self.context;
+        let mut tx = Tx { connection, memory: &mut self.memory, context, news: Vec::new(), nudge: false };
+        if command.run(&mut tx) {
+            group.news.append(&mut tx.news);
+            group.nudge |= tx.nudge;
+            return if guarded { execute(connection, "RELEASE command") } else { Ok(()) };
+        }
+        self.memory = before;
+        if connection.is_autocommit() {
+            // The disk is full or fails: SQLite gave up the whole transaction, and with it what ran before.
+            return if is_first { execute(connection, "BEGIN IMMEDIATE") } else { Err(Error::Storage("disk failure".to_owned())) };
+        }
+        if is_first {
+            execute(connection, "ROLLBACK")?;
+            return execute(connection, "BEGIN IMMEDIATE");
+        }
+        if guarded {
+            execute(connection, "ROLLBACK TO command")?;
+            execute(connection, "RELEASE command")?;
+        }
+        Ok(())
     }
 }
 
-impl Error {
-    fn from_commit(text: String) -> Self {
-        Self::Storage(text)
-    }
+/// What shares one commit.
+#[derive(Default)]
+struct Group {
+    commands: Vec<Box<dyn Command>>,
+    bytes: usize,
+    news: Vec<Event>,
+    nudge: bool,
+}
+
+fn execute(connection: &Connection, sql: &str) -> Result<(), Error> {
+    Ok(connection.prepare_cached(sql)?.execute([]).map(drop)?)
 }

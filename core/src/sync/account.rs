@@ -32,7 +32,7 @@ pub(super) async fn ask_account(inner: &Inner, token: &mut String, report: &mut 
             body: Vec::new(),
             timeout: Duration::from_millis(TIMEOUT_MS),
         };
-        let result = guarded(inner, request, None).await.unwrap_or(Err(TransportError::TimedOut));
+        let result = guarded(&*inner.transport, request, None).await.unwrap_or(Err(TransportError::TimedOut));
         count(inner, report, &result, 0).await?;
         match verdict::read::<Me>(result) {
             Verdict::Answer(me) => {

@@ -96,7 +96,7 @@ mod tests {
     #[test]
     fn waits_grow_and_start_again_after_a_reset() {
         let widest = |failures: u32| {
-            (0..200).map(|seed| {
+            (0..200).map(move |seed| {
                 let mut backoff = Backoff::new(seed);
                 (0..failures).map(|_| backoff.fail(Trouble::Server, true)).last().unwrap()
             })

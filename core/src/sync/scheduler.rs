@@ -273,7 +273,9 @@ mod tests {
 
         #[test]
         fn waking_at_the_time_it_names_leads_to_an_exchange(view in any_view()) {
-            let view = View { halted: false, allowed: true, agenda: Agenda { expires: None, ..view.agenda }, ..view };
+            let last_poll = view.last_poll.map(|last| last.min(view.now));
+            let agenda = Agenda { expires: None, ..view.agenda };
+            let view = View { halted: false, allowed: true, agenda, last_poll, ..view };
             if let Wake::At(at) = next_wake(&view) {
                 let later = View { now: at, ..view };
                 prop_assert_eq!(next_wake(&later), Wake::Now);

@@ -12,7 +12,7 @@ use super::{
     verdict::{self, SyncVerdict},
 };
 use crate::{
-    Error, TransportError, TransportRequest, TransportResponse,
+    Error, Transport, TransportError, TransportRequest, TransportResponse,
     clock::date,
     failpoint,
     inner::Inner,
@@ -83,7 +83,7 @@ pub(super) async fn send(
     };
     failpoint::hit("device.before_send");
     let began = inner.now();
-    let Some(result) = guarded(inner, request, if held { mode.cut.clone() } else { None }).await else {
+    let Some(result) = guarded(&*inner.transport, request, if held { mode.cut.clone() } else { None }).await else {
         return Ok(Some(Sent::Cut));
     };
     let elapsed_ms = inner.now().saturating_sub(began);
@@ -95,7 +95,7 @@ pub(super) async fn send(
 
 /// Sends under the watchdog; `None` if it was cut short.
 pub(super) async fn guarded(
-    inner: &Inner,
+    transport: &dyn Transport,
     request: TransportRequest,
     cut: Option<watch::Receiver<()>>,
 ) -> Option<Result<TransportResponse, TransportError>> {
@@ -108,7 +108,7 @@ pub(super) async fn guarded(
     };
     tokio::select! {
         biased;
-        result = tokio::time::timeout(bound, inner.transport.send(request)) => Some(result.unwrap_or(Err(TransportError::TimedOut))),
+        result = tokio::time::timeout(bound, transport.send(request)) => Some(result.unwrap_or(Err(TransportError::TimedOut))),
         () = cut => None,
     }
 }
@@ -139,4 +139,33 @@ pub(super) async fn count(
         inner.outbox.write(work).await?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::transport::memory::{MemoryTransport, Step};
+
+    fn request() -> TransportRequest {
+        let body = br#"{"protocol":1,"exchange":1,"account":"a","sent_at":"2026-11-24T08:00:00Z","cursor":null}"#.to_vec();
+        let (method, path) = ("POST".to_owned(), "/api/v2/sync".to_owned());
+        TransportRequest { method, path, headers: Vec::new(), body, timeout: Duration::from_secs(30) }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_watchdog_ends_an_exchange_whose_transport_never_returns() {
+        let server = MemoryTransport::new();
+        server.script([Step::Hang]);
+        let result = guarded(&server, request(), None).await;
+        assert_eq!(result.unwrap().unwrap_err(), TransportError::TimedOut);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn something_new_cuts_a_held_exchange_even_if_it_came_before_the_send() {
+        let server = MemoryTransport::new();
+        server.script([Step::Hang]);
+        let (work, cut) = watch::channel(());
+        work.send_replace(());
+        assert!(guarded(&server, request(), Some(cut)).await.is_none());
+    }
 }

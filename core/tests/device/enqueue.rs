@@ -97,7 +97,7 @@ async fn a_full_queue_says_so_and_has_room_again_when_something_ends() {
 #[tokio::test]
 async fn bytes_are_bounded_too() {
     let phone = Phone::with(|mut options| {
-        options.quota_bytes = 120;
+        options.quota_bytes = 100;
         options
     });
     phone.add(sms("a")).await;

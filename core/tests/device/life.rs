@@ -175,7 +175,7 @@ async fn signing_out_and_discarding_asks_the_server_to_cancel() {
     assert_eq!(phone.all().await, []);
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn without_a_network_a_discard_keeps_an_empty_stub_until_the_server_answers() {
     let phone = three_kinds().await;
     phone.server.fail_always(Some(TransportError::Unreachable));

@@ -94,9 +94,10 @@ async fn an_outage_sets_nothing_aside() {
     phone.server.handle(|_| Step::status(502));
     sync_on(&phone, 60).await;
     phone.server.handle(|_| Step::Accept);
+    let before = phone.server.requests().len();
     sync_on(&phone, 6).await;
-    let requests = phone.server.requests();
     let mut seen = std::collections::BTreeSet::new();
-    let last: Vec<_> = requests[requests.len() - 6..].iter().flat_map(|r| r.operations.iter().map(|op| op.id)).filter(|id| seen.insert(*id)).collect();
-    assert_eq!(last, ids, "all of them, in order");
+    let sent = (before..phone.server.requests().len()).flat_map(|nth| phone.sent(nth));
+    let arrived: Vec<_> = sent.filter(|id| seen.insert(*id)).collect();
+    assert_eq!(arrived, ids, "all of them, in order");
 }

@@ -75,12 +75,7 @@ async fn a_damaged_file_is_set_aside_and_read_row_by_row() {
     file.seek(SeekFrom::Start(length / 2 / 4_096 * 4_096)).unwrap();
     file.write_all(&[0xA5; 8_192]).unwrap();
     drop(file);
-    let options = Options::new(&path, "http://server.invalid")
-        .with_static_token("t")
-        .with_account("acc_test")
-        .with_transport(std::sync::Arc::new(server.clone()))
-        .with_clock(std::sync::Arc::<tarishi_core::ManualClock>::clone(&clock) as std::sync::Arc<dyn tarishi_core::Clock>);
-    let client = Client::open(options).unwrap();
+    let client = Client::open(crate::options(folder.path(), &server, &clock)).unwrap();
     let recovery = client.recovery().unwrap();
     assert!(recovery.set_aside.exists());
     assert!(recovery.salvaged > 1_500, "{recovery:?}");
@@ -102,18 +97,15 @@ async fn a_payload_whose_bits_flipped_is_never_sent() {
     assert_eq!(damage(&path, b"\"1000.00\"", b"\"9000.00\""), 1);
     // Something the check finds, so that the file is salvaged at all.
     damage(&path, b"operations_wishes", b"operations_wish\x00\x00");
-    let options = Options::new(&path, "http://server.invalid")
-        .with_static_token("t")
-        .with_account("acc_test")
-        .with_transport(std::sync::Arc::new(server.clone()))
-        .with_clock(std::sync::Arc::<tarishi_core::ManualClock>::clone(&clock) as std::sync::Arc<dyn tarishi_core::Clock>);
-    let client = Client::open(options).unwrap();
+    let client = Client::open(crate::options(folder.path(), &server, &clock)).unwrap();
     let phone = Phone { client, server, clock, folder };
-    if let Some(recovery) = phone.client.recovery() {
-        assert_eq!(recovery.unreadable, 1);
-        phone.sync().await;
-        assert!(phone.server.requests().iter().all(|r| r.operations.iter().all(|op| !op.payload.get().contains("9000"))));
-    }
+    let recovery = phone.client.recovery().unwrap();
+    assert_eq!((recovery.salvaged, recovery.unreadable), (4, 1));
+    phone.sync().await;
+    assert_eq!(phone.sent(0).len(), 3);
+    let all = phone.all().await;
+    assert_eq!(all[3].state, DeviceState::Dead);
+    assert!(all[3].problem.as_ref().unwrap().is(tarishi_core::protocol::Code::Unreadable));
 }
 
 #[tokio::test]

@@ -84,8 +84,6 @@ async fn a_budget_for_metered_networks_is_kept_over_restarts_until_the_next_day(
 async fn every_state_has_a_reason() {
     let phone = Phone::new();
     let stored = phone.add(sms("a")).await;
-    let reason = |id| async move { id };
-    let _ = reason;
     assert_eq!(phone.client.why(stored.id).await.unwrap().reason, WhyReason::Ready);
     phone.sync().await;
     for (state, expected) in [

@@ -34,7 +34,7 @@ impl Callbacks {
         send(request).await;
     }
 
-    /// Posts a form; where nobody listens, up to `retries` times more.
+    /// Posts a form; while nobody answers, up to `retries` times more.
     pub(crate) async fn post_form(&self, url: &str, form: &[(&str, &str)], retries: u32) {
         let mut pause = RETRY_PAUSE;
         for left in (0..=retries).rev() {
@@ -47,7 +47,7 @@ impl Callbacks {
     }
 }
 
-/// True unless nobody could be reached.
+/// True if somebody answered, whatever the answer.
 async fn send(request: RequestBuilder) -> bool {
     match request.send().await {
         Ok(answer) => {
@@ -55,9 +55,8 @@ async fn send(request: RequestBuilder) -> bool {
             true
         }
         Err(error) => {
-            let reached = !error.is_connect();
-            tracing::debug!(reached, error = %error.without_url(), "webhook not answered");
-            reached
+            tracing::debug!(error = %error.without_url(), "webhook not answered");
+            false
         }
     }
 }

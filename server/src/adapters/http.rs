@@ -85,6 +85,12 @@ impl Outbound {
         Self { client: self.client.clone(), may_send: Arc::new(may_send) }
     }
 
+    /// May a call still begin?
+    #[must_use]
+    pub fn may_send(&self) -> bool {
+        (self.may_send)()
+    }
+
     /// A request to build on.
     pub fn request(&self, method: reqwest::Method, url: &str) -> reqwest::RequestBuilder {
         self.client.request(method, url)
@@ -99,7 +105,7 @@ impl Outbound {
         let request = request
             .build()
             .map_err(|_| AdapterError::new(Disposition::Misconfigured, "the provider's address or a header is not valid"))?;
-        if !(self.may_send)() {
+        if !self.may_send() {
             return Err(AdapterError::new(Disposition::Transient, "the call was begun too late and nothing was sent"));
         }
         tokio::time::timeout(deadline, self.exchange(request))

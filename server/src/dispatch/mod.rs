@@ -26,6 +26,8 @@ mod step;
 pub mod tokens;
 pub mod webhook;
 
+pub use step::step;
+
 /// Calls that may be open at once in one process.
 pub const SLOTS: u32 = 64;
 /// Lanes looked at in one round.
@@ -147,7 +149,7 @@ fn start(app: &Arc<App>, steps: &TaskTracker, in_use: &Arc<InUse>, row: Operatio
     let app = Arc::clone(app);
     steps.spawn(async move {
         let id = row.id;
-        if let Err(error) = step::step(&app, row).await {
+        if let Err(error) = step(&app, row).await {
             // The claim ends by itself, and whoever looks next finds what is on record.
             tracing::error!(%error, operation = %id, "a step failed");
         }

@@ -21,8 +21,11 @@ const SWITCHED_OFF_MS: Ms = 10_000;
 /// Tries to write down what a call learnt.
 const SETTLE_TRIES: u32 = 6;
 
-/// Takes one claimed operation one step further.
-pub(super) async fn step(app: &Arc<App>, row: OperationRow) -> store::Result<()> {
+/// Takes one claimed operation one step further: executes it, asks about it, recovers it or lets it lapse.
+///
+/// # Errors
+/// The store's. The claim then ends by itself, and whoever looks next finds what is on record.
+pub async fn step(app: &Arc<App>, row: OperationRow) -> store::Result<()> {
     let now = app.clock.now_ms();
     match row.state {
         State::Held | State::Unresolved => return app.store.lapse(&row.tenant, row.id, now).await,
@@ -88,7 +91,11 @@ impl Work {
     async fn recover(self, row: OperationRow) -> store::Result<()> {
         let asks = row.reference.is_some() || matches!(self.rules(&row.action).recovery, Recovery::Query { .. });
         let spec = self.adapter.descriptor().action(&row.action).filter(|_| asks);
-        let Some(spec) = spec else { return self.settle(&row, Source::Poll, Evidence::ReceiptOverdue).await };
+        let Some(spec) = spec else {
+            // A receipt may have come while another operation could have been meant.
+            webhook::matching(&self.app, &row.tenant, row.id).await?;
+            return self.settle(&row, Source::Poll, Evidence::ReceiptOverdue).await;
+        };
         let attempt = row.attempt_id.unwrap_or_else(Uuid::now_v7);
         let what = Asked { spec, row: row.clone(), attempt, related: None, outbound: self.app.outbound.clone() };
         let evidence = self.question(what).await;

@@ -32,7 +32,12 @@ async fn main() -> ExitCode {
 
 async fn check(lines: usize) -> Result<bool> {
     let times = enqueues(1_000, 1_000, lines).await?;
-    say(&format!("1,000 enqueues behind 1,000: {:.0?}, behind {lines}: {:.0?}, ratio {:.2}", times.short, times.long, times.ratio()));
+    say(&format!(
+        "1,000 enqueues behind 1,000: {:.0?}, behind {lines}: {:.0?}, ratio {:.2}",
+        times.short,
+        times.long,
+        times.ratio()
+    ));
     let cost = import_and_sync(lines, PATIENCE).await?;
     say(&format!("import of {lines}: {:.1?}, at most {} KiB", cost.import, cost.import_kib));
     say(&format!("sync of {lines}: {:.1?}, at most {} KiB", cost.sync, cost.sync_kib));

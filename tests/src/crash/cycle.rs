@@ -16,6 +16,8 @@ const DEADLINE: &str = "3s";
 /// What dies in a cycle, or tries to.
 enum Victim {
     PhoneByKill(Duration),
+    /// A phone that watches, and syncs by its own scheduler.
+    WatchByKill(Duration),
     PhoneAtFailpoint(String),
     ServerByKill(Duration),
     /// A server that has been told to die at a failpoint may get there.
@@ -26,14 +28,14 @@ impl Scene {
     pub(super) async fn cycle(&mut self) -> Result<()> {
         let number = self.index(self.phones.len());
         let phone = self.phones[number].clone();
-        let intents = self.some_intents();
+        let intents = self.some_intents(number);
         self.enqueue(&phone, &intents).await?;
         self.asked.extend(intents);
         let victim = self.victim();
         self.sync(&phone, victim).await
     }
 
-    fn some_intents(&mut self) -> Vec<Intent> {
+    fn some_intents(&mut self, phone: usize) -> Vec<Intent> {
         let count = self.rng.random_range(2..=5);
         let make = |_| {
             let intent = match self.rng.random_range(0..5) {
@@ -42,7 +44,7 @@ impl Scene {
                 _ => self.intents.upload(),
             };
             match self.rng.random_range(0..40) {
-                pupil @ 0..20 => intent.ordered(&format!("pupil:{pupil}")),
+                pupil @ 0..20 => intent.ordered(&format!("pupil:{phone}-{pupil}")),
                 _ => intent,
             }
         };
@@ -71,6 +73,9 @@ impl Scene {
         match victim {
             Victim::PhoneByKill(after) => {
                 self.died(phone, &args, Run { kill_after: Some(after), failpoint: None }).await?;
+            }
+            Victim::WatchByKill(after) => {
+                self.died(phone, &["watch"], Run { kill_after: Some(after), failpoint: None }).await?;
             }
             Victim::PhoneAtFailpoint(name) => {
                 self.died(phone, &args, Run { failpoint: Some(name), kill_after: None }).await?;
@@ -107,7 +112,8 @@ impl Scene {
 
     fn victim(&mut self) -> Victim {
         match self.rng.random_range(0..10) {
-            0..=2 => Victim::PhoneByKill(self.moment(300)),
+            0..=1 => Victim::PhoneByKill(self.moment(150)),
+            2 => Victim::WatchByKill(self.moment(600)),
             3..=5 => {
                 let name = FAILPOINTS[self.index(FAILPOINTS.len())];
                 Victim::PhoneAtFailpoint(format!("{name}:{}", self.rng.random_range(1..=2)))

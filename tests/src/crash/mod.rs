@@ -9,22 +9,25 @@ mod rest;
 
 use std::{
     fmt,
-    path::Path,
+    path::{Path, PathBuf},
     sync::atomic::Ordering,
     time::Duration,
 };
 
 use rand::{SeedableRng as _, rngs::StdRng};
-use tarishi_sandbox::{Sandbox, SandboxOptions};
+use tarishi_sandbox::{Adapter, Call, CallbackFault, Fault, Sandbox, SandboxOptions};
 
 use crate::harness::{
-    Audit, Build, Intent, Intents, Phone, Resolved, Result, ServerProcess, Supervisor, binaries, sms_report_url,
+    Audit, Build, Commands, Intent, Intents, Phone, Resolved, Result, ServerProcess, Supervisor, binaries, sms_report_url,
 };
 
 /// Phones that take turns.
 const PHONES: usize = 2;
 /// Delivery reports must find a server that is up again, as a real provider's, which comes seconds later, does.
 const SMS_DELAY: Duration = Duration::from_millis(1_500);
+
+/// How long a provider takes to answer, in milliseconds: long enough for a kill to fall into a call.
+const ANSWER_MS: u64 = 40;
 
 /// What to do, and from which seed.
 #[derive(Clone, Copy, Debug)]
@@ -60,8 +63,16 @@ impl fmt::Display for Totals {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { cycles, phone_kills, phone_failpoints, server_kills, server_failpoints, resolved, audit } = self;
         writeln!(f, "{cycles} cycles")?;
-        writeln!(f, "phones died {}: {phone_kills} by kill -9, {phone_failpoints} at a failpoint", phone_kills + phone_failpoints)?;
-        writeln!(f, "servers died {}: {server_kills} by kill -9, {server_failpoints} at a failpoint", server_kills + server_failpoints)?;
+        writeln!(
+            f,
+            "phones died {}: {phone_kills} by kill -9, {phone_failpoints} at a failpoint",
+            phone_kills + phone_failpoints
+        )?;
+        writeln!(
+            f,
+            "servers died {}: {server_kills} by kill -9, {server_failpoints} at a failpoint",
+            server_kills + server_failpoints
+        )?;
         let Resolved { paid, unpaid } = resolved;
         writeln!(f, "payments looked up by the operator {}: {paid} found paid, {unpaid} not paid", paid + unpaid)?;
         write!(f, "{audit}")
@@ -73,8 +84,8 @@ struct Scene {
     folder: tempfile::TempDir,
     sandbox: Sandbox,
     server: Supervisor,
-    commands: crate::harness::Commands,
-    files: std::path::PathBuf,
+    commands: Commands,
+    files: PathBuf,
     phones: Vec<Phone>,
     intents: Intents,
     asked: Vec<Intent>,
@@ -93,9 +104,12 @@ pub async fn run(plan: Plan, say: impl FnMut(&str)) -> Result<Totals> {
 async fn play(plan: Plan, mut say: impl FnMut(&str)) -> Result<Totals> {
     let mut scene = Scene::set(plan.seed).await?;
     for cycle in 1..=plan.cycles {
-        scene.cycle().await?;
-        if cycle.is_multiple_of(plan.audit_every) || cycle == plan.cycles {
-            scene.rest().await?;
+        let is_audited = cycle.is_multiple_of(plan.audit_every) || cycle == plan.cycles;
+        if let Err(error) = scene.step(is_audited).await {
+            let kept = scene.keep().await?;
+            return Err(format!("cycle {cycle}: {error}\nthe files are kept in {}", kept.display()).into());
+        }
+        if is_audited {
             say(&format!("after {cycle} cycles: {}", scene.totals.audit));
         }
     }
@@ -108,10 +122,25 @@ async fn play(plan: Plan, mut say: impl FnMut(&str)) -> Result<Totals> {
 }
 
 impl Scene {
+    async fn step(&mut self, is_audited: bool) -> Result<()> {
+        self.cycle().await?;
+        if is_audited { self.rest().await } else { Ok(()) }
+    }
+
+    /// After a failure: the databases, logs and the provider's books stay for whoever looks for its cause.
+    async fn keep(self) -> Result<PathBuf> {
+        let books = serde_json::to_vec_pretty(&self.sandbox.ledger())?;
+        // What failed is told already; that the server failed too is no news.
+        let _ = self.server.stop().await;
+        std::fs::write(self.folder.path().join("ledger.json"), books)?;
+        Ok(self.folder.keep())
+    }
+
     async fn set(seed: u64) -> Result<Self> {
         let programs = tokio::task::spawn_blocking(|| binaries(Build::Failpoints)).await??;
         let folder = tempfile::tempdir()?;
         let sandbox = Sandbox::start(SandboxOptions { sms_delay: SMS_DELAY, ..SandboxOptions::default() }).await?;
+        slow_down(&sandbox, seed);
         let server_folder = folder.path().join("server");
         std::fs::create_dir(&server_folder)?;
         let server = ServerProcess::new(&programs.server, &server_folder, &sandbox.url())?;
@@ -137,6 +166,14 @@ impl Scene {
             totals: Totals::default(),
         })
     }
+}
+
+/// Most calls take a while, and of some payments the callback is lost: they can only be asked about, or looked up.
+fn slow_down(sandbox: &Sandbox, seed: u64) {
+    let (charge, send) = (Fault::on(Adapter::Mpesa, Call::Charge), Fault::on(Adapter::Sms, Call::Send));
+    sandbox.add_fault(charge.clone().callback(CallbackFault::Lost).delay_ms(ANSWER_MS).probability(0.2, seed));
+    sandbox.add_fault(charge.delay_ms(ANSWER_MS).probability(0.6, seed ^ 1));
+    sandbox.add_fault(send.delay_ms(ANSWER_MS).probability(0.6, seed ^ 2));
 }
 
 async fn phone(program: &Path, folder: &Path, number: usize, url: &str, token: &str) -> Result<Phone> {

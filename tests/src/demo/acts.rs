@@ -8,7 +8,7 @@ use super::{
     board::Count,
     stage::Stage,
     table,
-    timeline::{Timeline, print},
+    timeline::{Timeline, more, print},
 };
 use crate::harness::{Build, Exit, Resolved, Result, Run, binaries, resolve_unresolved, within};
 
@@ -23,7 +23,7 @@ const PATIENCE: Duration = Duration::from_secs(150);
 /// How often progress is told.
 const TELL_EVERY: Duration = Duration::from_secs(3);
 /// When nothing has moved for so long, only the operator can help.
-const STILL: Duration = Duration::from_secs(8);
+const STILL: Duration = Duration::from_secs(5);
 
 pub(super) async fn play() -> Result<bool> {
     print("");
@@ -48,7 +48,7 @@ async fn offline(stage: &mut Stage) -> Result<()> {
     let queued = stage.asked.len();
     stage.timeline.tell(&format!("{queued} operations queued offline: M-Pesa charges, texts, files; in order for each pupil"));
     for line in refused {
-        stage.timeline.more(&format!("refused at once, without network: {}", line.trim_start_matches("tarishi: ")));
+        more(&format!("refused at once, without network: {}", line.trim_start_matches("tarishi: ")));
     }
     let first = &stage.handsets[0];
     let exit = first.phone.run(&["sync", "--deadline", "1s"], Run::to_its_end()).await?.exit;
@@ -80,12 +80,12 @@ async fn kill_phone(stage: &mut Stage) -> Result<()> {
     let handset = &mut stage.handsets[VICTIM];
     handset.kill().await?;
     stage.timeline.tell(&format!(
-        "kill -9: the phone of {}, in the middle of a sync ({in_flight} in flight, {accepted} accepted)",
+        "kill -9: {}'s phone, in the middle of a sync ({in_flight} in flight, {accepted} accepted)",
         handset.owner
     ));
     sleep(Duration::from_secs(2)).await;
     handset.turn_on().await?;
-    stage.timeline.tell(&format!("the phone of {} is started again and goes on", handset.owner));
+    stage.timeline.tell(&format!("{}'s phone is started again and goes on", handset.owner));
     Ok(())
 }
 
@@ -114,12 +114,12 @@ async fn finish(stage: &mut Stage) -> Result<Resolved> {
         if count != last {
             (last, moved) = (count, Instant::now());
         }
-        if told.elapsed() >= TELL_EVERY {
+        let is_over = count.ended == count.all;
+        if is_over || told.elapsed() >= TELL_EVERY {
             told = Instant::now();
             stage.timeline.tell(&progress(&count));
         }
-        if count.ended == count.all {
-            stage.timeline.tell(&progress(&count));
+        if is_over {
             return Ok(resolved);
         }
         if count.unresolved > 0 && moved.elapsed() >= STILL {
@@ -145,7 +145,7 @@ async fn operate(stage: &Stage) -> Result<Resolved> {
     let resolved = resolve_unresolved(&stage.server.commands(), &stage.asked, &stage.sandbox.ledger()).await?;
     let Resolved { paid, unpaid } = resolved;
     stage.timeline.tell(&format!("the operator looks {} unresolved payments up in M-Pesa's statement:", resolved.all()));
-    stage.timeline.more(&format!("{paid} paid, {unpaid} not; `tarishi-server resolve` tells the phones"));
+    more(&format!("{paid} paid, {unpaid} not; `tarishi-server resolve` tells the phones"));
     Ok(resolved)
 }
 

@@ -10,9 +10,7 @@ use super::{
     handset::Handset,
     timeline::Timeline,
 };
-use crate::harness::{
-    Audit, Binaries, Intent, Intents, Result, ServerProcess, States, Traffic, import_file, sms_report_url,
-};
+use crate::harness::{Audit, Binaries, Intent, Intents, Result, ServerProcess, States, Traffic, import_file, sms_report_url};
 
 /// How long a payer takes to enter the PIN.
 const PAYER: Duration = Duration::from_secs(1);

@@ -22,8 +22,12 @@ pub(super) fn audit(title: &str, audit: &Audit) {
 pub(super) fn traffic(up: Traffic, down: Traffic) {
     let mut all = up;
     all += down;
-    let saved = if all.raw == 0 { 0 } else { 100_u64.saturating_sub(all.wire * 100 / all.raw) };
-    print(&format!("  bytes on the wire   {:>9} compressed   {:>9} raw   ({saved} % saved)", grouped(all.wire), grouped(all.raw)));
+    let saved = 100_u64.saturating_sub((all.wire * 100).checked_div(all.raw).unwrap_or(100));
+    print(&format!(
+        "  bytes on the wire   {:>9} compressed   {:>9} raw   ({saved} % saved)",
+        grouped(all.wire),
+        grouped(all.raw)
+    ));
     print(&format!("    to the server     {:>9}              {:>9}", grouped(up.wire), grouped(up.raw)));
     print(&format!("    to the phones     {:>9}              {:>9}", grouped(down.wire), grouped(down.raw)));
 }

@@ -20,12 +20,11 @@ impl Timeline {
         let seconds = self.begun.elapsed().as_secs();
         print(&format!("  {:02}:{:02}  {text}", seconds / 60, seconds % 60));
     }
+}
 
-    /// More about it.
-    #[expect(clippy::unused_self, reason = "reads as the timeline's own")]
-    pub(super) fn more(&self, text: &str) {
-        print(&format!("         {text}"));
-    }
+/// More about what was told last.
+pub(super) fn more(text: &str) {
+    print(&format!("         {text}"));
 }
 
 /// One line as it is.

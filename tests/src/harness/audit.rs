@@ -2,6 +2,7 @@
 //!
 //! *Lost*: committed by `enqueue`, no effect, and not told as failed, refused, cancelled, expired or unresolved. *Doubled*: more
 //! than one effect. *Contradicted*: told that it did not happen although it did. *Stray*: an effect nobody asked for.
+//! *Misordered*: before one that was asked for earlier with the same ordering key.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -39,25 +40,40 @@ pub struct Audit {
     pub contradicted: usize,
     /// Effects that nobody asked for.
     pub strays: usize,
+    /// Done before one that was asked for earlier with the same ordering key.
+    pub misordered: usize,
     /// Where an operation went wrong, for the reader of a failed test.
     pub notes: Vec<String>,
 }
 
 impl Audit {
-    /// Compares. `files` is the tenant's folder of the storage provider.
+    /// Compares. `files` is the tenant's folder of the storage provider; intents of one ordering key stand in order.
     #[must_use]
     pub fn of(intents: &[Intent], states: &States, ledger: &[LedgerEntry], files: &Path) -> Self {
         let mut seen = effects(ledger);
         let mut audit = Self { operations: intents.len(), ..Self::default() };
+        let mut last = HashMap::new();
         for intent in intents {
             let count = match &intent.mark {
                 Mark::File { path, sha256 } => usize::from(is_stored(&files.join(path), sha256)),
-                Mark::Money { .. } | Mark::Text { .. } => seen.remove(&intent.mark).unwrap_or(0),
+                Mark::Money { .. } | Mark::Text { .. } => {
+                    let places = seen.remove(&intent.mark).unwrap_or_default();
+                    audit.order(intent, places.first().copied(), &mut last);
+                    places.len()
+                }
             };
             audit.add(intent, states.get(&intent.key).copied(), count);
         }
-        audit.strays = seen.values().sum();
+        audit.strays = seen.values().map(Vec::len).sum();
         audit
+    }
+
+    fn order<'a>(&mut self, intent: &'a Intent, place: Option<u64>, last: &mut HashMap<&'a str, u64>) {
+        let (Some(key), Some(place)) = (intent.line["ordering_key"].as_str(), place) else { return };
+        if last.insert(key, place).is_some_and(|last| last > place) {
+            self.misordered += 1;
+            self.notes.push(format!("{}: done before an earlier one of {key}", intent.key));
+        }
     }
 
     fn add(&mut self, intent: &Intent, state: Option<DeviceState>, count: usize) {
@@ -101,10 +117,10 @@ impl Audit {
         }
     }
 
-    /// Nothing lost, doubled, contradicted or made up. Unresolved ones may be left.
+    /// Nothing lost, doubled, contradicted, made up or out of order. Unresolved ones may be left.
     #[must_use]
     pub fn is_sound(&self) -> bool {
-        self.lost == 0 && self.doubled == 0 && self.contradicted == 0 && self.strays == 0
+        [self.lost, self.doubled, self.contradicted, self.strays, self.misordered].iter().all(|count| *count == 0)
     }
 
     /// Sound, and no human is needed.
@@ -116,9 +132,13 @@ impl Audit {
 
 impl fmt::Display for Audit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { operations, effects, lost, doubled, unresolved, failed, refused, contradicted, strays, notes } = self;
+        let Self { operations, effects, lost, doubled, unresolved, failed, refused, contradicted, strays, misordered, notes } =
+            self;
         write!(f, "{operations} operations, {effects} effects: {lost} lost, {doubled} doubled, {unresolved} unresolved")?;
-        write!(f, " ({failed} failed, {refused} refused, {contradicted} contradicted, {strays} strays)")?;
+        write!(
+            f,
+            " ({failed} failed, {refused} refused, {contradicted} contradicted, {strays} strays, {misordered} misordered)"
+        )?;
         for note in notes.iter().take(20) {
             write!(f, "\n  {note}")?;
         }
@@ -126,12 +146,12 @@ impl fmt::Display for Audit {
     }
 }
 
-/// Effects in the ledger, counted by their marks.
-fn effects(ledger: &[LedgerEntry]) -> BTreeMap<Mark, usize> {
-    let mut seen = BTreeMap::new();
+/// Places in the ledger by their marks.
+fn effects(ledger: &[LedgerEntry]) -> BTreeMap<Mark, Vec<u64>> {
+    let mut seen: BTreeMap<Mark, Vec<u64>> = BTreeMap::new();
     for entry in ledger {
         if let Some(mark) = mark(entry) {
-            *seen.entry(mark).or_default() += 1;
+            seen.entry(mark).or_default().push(entry.seq);
         }
     }
     seen
@@ -148,4 +168,102 @@ fn mark(entry: &LedgerEntry) -> Option<Mark> {
 
 fn is_stored(path: &Path, sha256: &str) -> bool {
     std::fs::read(path).is_ok_and(|bytes| hex::encode(Sha256::digest(bytes)) == sha256)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::harness::Intents;
+
+    fn ledger(marks: &[&Mark]) -> Vec<LedgerEntry> {
+        let entry = |(seq, mark): (usize, &&Mark)| {
+            let mut entry = match mark {
+                Mark::Money { phone, amount } => {
+                    json!({ "adapter": "mpesa", "effect": "money_in", "to": phone, "amount": amount, "currency": "KES" })
+                }
+                Mark::Text { to, sha256 } => {
+                    json!({ "adapter": "sms", "effect": "message", "to": format!("+{to}"), "text_sha256": sha256 })
+                }
+                Mark::File { .. } => unreachable!("files are no entries"),
+            };
+            entry["seq"] = json!(seq);
+            entry["at"] = json!("2026-11-24T08:00:00Z");
+            serde_json::from_value(entry).unwrap()
+        };
+        marks.iter().enumerate().map(entry).collect()
+    }
+
+    fn states(intents: &[Intent], states: &[DeviceState]) -> States {
+        intents.iter().zip(states).map(|(intent, state)| (intent.key.clone(), *state)).collect()
+    }
+
+    #[test]
+    fn what_happened_once_and_was_told_so_is_clean() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut make = Intents::new("audit");
+        let intents = [make.charge(), make.text(), make.upload()];
+        let content = intents[2].line["payload"]["content_base64"].as_str().unwrap();
+        let bytes = base64::Engine::decode(&base64::engine::general_purpose::STANDARD, content).unwrap();
+        let path = folder.path().join(intents[2].line["payload"]["destination"].as_str().unwrap());
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, bytes).unwrap();
+        let told = states(&intents, &[DeviceState::Succeeded; 3]);
+
+        let audit = Audit::of(&intents, &told, &ledger(&[&intents[0].mark, &intents[1].mark]), folder.path());
+
+        assert!(audit.is_clean(), "{audit}");
+        assert_eq!((audit.operations, audit.effects), (3, 3));
+    }
+
+    #[test]
+    fn a_success_without_an_effect_is_lost_and_a_second_effect_is_doubled() {
+        let mut make = Intents::new("audit");
+        let intents = [make.charge(), make.text(), make.upload()];
+        let told = states(&intents, &[DeviceState::Succeeded; 3]);
+
+        let audit = Audit::of(&intents, &told, &ledger(&[&intents[1].mark, &intents[1].mark]), Path::new("/nowhere"));
+
+        assert_eq!((audit.lost, audit.doubled, audit.effects), (2, 1, 2), "{audit}");
+        assert!(!audit.is_sound());
+    }
+
+    #[test]
+    fn an_operation_that_its_device_does_not_know_is_lost() {
+        let intents = [Intents::new("audit").charge()];
+        assert_eq!(Audit::of(&intents, &States::new(), &[], Path::new("/nowhere")).lost, 1);
+    }
+
+    #[test]
+    fn a_failure_is_no_loss_unless_it_happened_after_all() {
+        let mut make = Intents::new("audit");
+        let intents = [make.charge(), make.charge(), make.charge()];
+        let told = states(&intents, &[DeviceState::Failed, DeviceState::Refused, DeviceState::Unresolved]);
+
+        let audit = Audit::of(&intents, &told, &ledger(&[&intents[1].mark]), Path::new("/nowhere"));
+
+        assert_eq!((audit.lost, audit.failed, audit.refused, audit.unresolved, audit.contradicted), (0, 1, 1, 1, 1));
+        assert!(!audit.is_sound());
+    }
+
+    #[test]
+    fn what_overtook_another_of_its_ordering_key_is_misordered() {
+        let mut make = Intents::new("audit");
+        let intents = [make.charge().ordered("pupil:1"), make.text().ordered("pupil:1"), make.text().ordered("pupil:2")];
+        let told = states(&intents, &[DeviceState::Succeeded; 3]);
+        let [first, second, third] = intents.each_ref().map(|intent| &intent.mark);
+        let nowhere = Path::new("/nowhere");
+
+        assert!(Audit::of(&intents, &told, &ledger(&[third, first, second]), nowhere).is_clean());
+        assert_eq!(Audit::of(&intents, &told, &ledger(&[second, first, third]), nowhere).misordered, 1);
+    }
+
+    #[test]
+    fn an_effect_that_nobody_asked_for_is_a_stray() {
+        let stray = Intents::new("audit").charge();
+        let audit = Audit::of(&[], &States::new(), &ledger(&[&stray.mark]), Path::new("/nowhere"));
+        assert_eq!(audit.strays, 1);
+        assert!(!audit.is_sound());
+    }
 }

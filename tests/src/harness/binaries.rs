@@ -51,7 +51,18 @@ fn make(build: Build) -> Result<Binaries> {
     let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("../Cargo.toml");
     let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo.args(["build", "--quiet", "--manifest-path"]).arg(&manifest).arg("--target-dir").arg(target);
-    cargo.args(["-p", "tarishi-tests", "-p", "tarishi-server", "-p", "tarishi-cli", "--bin", "tarishi-server", "--bin", "tarishi"]);
+    cargo.args([
+        "-p",
+        "tarishi-tests",
+        "-p",
+        "tarishi-server",
+        "-p",
+        "tarishi-cli",
+        "--bin",
+        "tarishi-server",
+        "--bin",
+        "tarishi",
+    ]);
     if build == Build::Failpoints {
         cargo.args(["--features", "tarishi-server/failpoints,tarishi-cli/failpoints"]);
     }
@@ -78,8 +89,11 @@ fn set_aside(folder: &Path, build: Build) -> Result<Binaries> {
     fs::create_dir_all(&own)?;
     let suffix = env::consts::EXE_SUFFIX;
     let aside = |name: &str| -> Result<PathBuf> {
-        let (built, fresh, kept) =
-            (folder.join(format!("{name}{suffix}")), own.join(format!("{name}.{}", std::process::id())), own.join(format!("{name}{suffix}")));
+        let (built, fresh, kept) = (
+            folder.join(format!("{name}{suffix}")),
+            own.join(format!("{name}.{}", std::process::id())),
+            own.join(format!("{name}{suffix}")),
+        );
         if fs::hard_link(&built, &fresh).is_err() {
             fs::copy(&built, &fresh)?;
         }

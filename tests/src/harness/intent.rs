@@ -97,7 +97,7 @@ impl Intents {
         let payload = json!({
             "amount": { "amount": amount, "currency": "KES" }, "phone": format!("+{phone}"), "reference": format!("FEE{number:06}"),
         });
-        Self::intent(key, "mpesa", "charge", payload, Mark::Money { phone, amount })
+        Self::intent(key, "mpesa", "charge", &payload, Mark::Money { phone, amount })
     }
 
     /// Send a text.
@@ -106,7 +106,7 @@ impl Intents {
         let message = format!("Dear parent, fees for pupil {number} are due on Friday. Reply STOP to stop. ({})", self.run);
         let sha256 = hex::encode(Sha256::digest(message.as_bytes()));
         let key = format!("{}-sms-{number}", self.run);
-        Self::intent(key, "sms", "send", json!({ "to": format!("+{to}"), "message": message }), Mark::Text { to, sha256 })
+        Self::intent(key, "sms", "send", &json!({ "to": format!("+{to}"), "message": message }), Mark::Text { to, sha256 })
     }
 
     /// Store a small file.
@@ -116,7 +116,7 @@ impl Intents {
         let path = format!("{}/attendance-{number}.txt", self.run);
         let mark = Mark::File { path: path.clone(), sha256: hex::encode(Sha256::digest(bytes.as_bytes())) };
         let payload = json!({ "destination": path, "content_type": "text/plain", "content_base64": STANDARD.encode(bytes) });
-        Self::intent(format!("{}-file-{number}", self.run), "local_storage", "upload", payload, mark)
+        Self::intent(format!("{}-file-{number}", self.run), "local_storage", "upload", &payload, mark)
     }
 
     fn next(&mut self) -> (u32, String) {
@@ -124,7 +124,7 @@ impl Intents {
         (self.made, format!("2547{:08}", 10_000_000 + self.made))
     }
 
-    fn intent(key: String, adapter: &str, action: &str, payload: Value, mark: Mark) -> Intent {
+    fn intent(key: String, adapter: &str, action: &str, payload: &Value, mark: Mark) -> Intent {
         let line = json!({ "adapter": adapter, "action": action, "payload": payload, "key": key });
         Intent { key, mark, line }
     }

@@ -18,7 +18,7 @@ pub use eventually::{eventually, within};
 pub use hosted::Hosted;
 pub use intent::{Intent, Intents, Mark, import_file};
 pub use operator::{Resolved, resolve_unresolved};
-pub use phone::{Phone, Run, Watch};
+pub use phone::{Phone, Ran, Run, Watch};
 pub use process::{Exit, Process};
 pub use server::{Commands, ServerProcess, sms_report_url};
 pub use supervisor::{Deaths, Supervisor};

@@ -44,7 +44,13 @@ impl ServerProcess {
     /// There is no free port.
     pub fn new(program: &Path, folder: &Path, sandbox_url: &str) -> Result<Self> {
         let listen = free_port()?;
-        Ok(Self { program: program.to_owned(), folder: folder.to_owned(), sandbox_url: sandbox_url.to_owned(), listen, process: None })
+        Ok(Self {
+            program: program.to_owned(),
+            folder: folder.to_owned(),
+            sandbox_url: sandbox_url.to_owned(),
+            listen,
+            process: None,
+        })
     }
 
     /// Its address, also while it is down.
@@ -73,7 +79,8 @@ impl ServerProcess {
         let mut env = vec![("TARISHI_LOG", "warn".to_owned())];
         env.extend(failpoint.map(|name| ("TARISHI_FAILPOINT", name.to_owned())));
         let args = self.args(&["serve", "--listen", &self.listen.to_string()]);
-        let mut process = Process::start(&Launch { program: self.program.clone(), args, env, folder: self.folder.clone(), log: self.log() })?;
+        let mut process =
+            Process::start(&Launch { program: self.program.clone(), args, env, folder: self.folder.clone(), log: self.log() })?;
         match timeout(START_WAIT, process.next_line()).await {
             Ok(Ok(Some(line))) if line.starts_with("listening on") => {
                 self.process = Some(process);

@@ -17,7 +17,7 @@ use super::{Error, Result, ServerProcess};
 const FAILPOINTS: [&str; 5] =
     ["server.before_open", "server.after_open", "server.before_settle", "server.after_settle", "server.after_webhook_store"];
 /// It dies there at the latest the so-manieth time it comes by.
-const TIMES_MAX: u32 = 24;
+const TIMES_MAX: u32 = 12;
 /// Starts without a single success after which something else is wrong.
 const FAILURES_MAX: u32 = 10;
 
@@ -155,7 +155,7 @@ async fn supervise(
 async fn start(server: &mut ServerProcess, rng: &mut StdRng, wild: bool, deaths: &Deaths) -> Result<()> {
     let mut failures = 0;
     loop {
-        let failpoint = (wild && rng.random_bool(0.5)).then(|| failpoint(rng));
+        let failpoint = (wild && rng.random_bool(0.7)).then(|| failpoint(rng));
         match server.start(failpoint.as_deref()).await {
             Ok(()) => return Ok(()),
             Err(error) if failures >= FAILURES_MAX || failpoint.is_none() => return Err(error),

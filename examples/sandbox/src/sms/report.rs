@@ -9,8 +9,8 @@ use crate::fault::Fault;
 use crate::gate;
 use crate::world::{World, lock};
 
-/// How often a report is tried again where nobody listens.
-const RETRIES: u32 = 3;
+/// How often a report is tried again while nobody answers: over three seconds.
+const RETRIES: u32 = 5;
 const NETWORK_CODE: &str = "63902";
 
 /// Reports an accepted message later, if there is anywhere to report to.

@@ -70,7 +70,7 @@ fn in_order(conn: &Connection, desk: &intake::Desk<'_>, preview: &Preview, stopp
     Ok(receipt)
 }
 
-/// A wish to cancel: granted from `held` and `ready`; of an unknown id it becomes a verdict that a late copy meets.
+/// A wish to cancel: granted from `held` and `ready` if nothing may have been done; of an unknown id it becomes a verdict that a late copy meets.
 fn cancel(conn: &Connection, intake: &Intake, id: OperationId) -> Result<Cancellation> {
     let answer = |result| Ok(Cancellation { id, result });
     if let Some(row) = read::operation_or_duplicate(conn, &intake.tenant, id)? {
@@ -92,6 +92,8 @@ fn cancel(conn: &Connection, intake: &Intake, id: OperationId) -> Result<Cancell
 fn cancel_row(conn: &Connection, row: &OperationRow, now: Ms) -> Result<CancellationResult> {
     match row.state {
         State::Cancelled => Ok(CancellationResult::Cancelled),
+        // Ready again after a call of unknown outcome: the effect may be there.
+        State::Held | State::Ready if !read::certainly_nothing_done(conn, row)? => Ok(CancellationResult::TooLate),
         State::Held | State::Ready => {
             let problem = Problem::new(Code::Cancelled, "cancelled before anything was done");
             order::end(conn, row, State::Cancelled, Some(problem), now)?;

@@ -126,6 +126,9 @@ pub(super) fn follow(conn: &Connection, row: &OperationRow, state: State, now: M
     while let Some((row, state)) = ended.pop() {
         if state == State::Failed && row.on_failure == OnFailure::Halt {
             for behind in held(conn, &row, "ordering_key = ?2 AND holds_key = 1", row.ordering_key.as_deref())? {
+                if !read::certainly_nothing_done(conn, &behind)? {
+                    continue;
+                }
                 write_end(conn, &behind, State::Failed, Some(dependency_failed(Some(row.id))), now)?;
                 ended.push((behind, State::Failed));
             }

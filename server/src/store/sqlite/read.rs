@@ -5,10 +5,12 @@ use tarishi_protocol::{OperationId, Problem};
 use uuid::Uuid;
 
 use super::map::{self, ATTEMPT, OPERATION};
-use crate::store::{AttemptFilter, AttemptRow, Error, OperationFilter, OperationRow, Result, Verdict, VerdictRow};
+use crate::store::{AttemptFilter, AttemptRow, Error, Ms, OperationFilter, OperationRow, Result, Verdict, VerdictRow};
 
 /// Rows in one page, at most.
 const PAGE_MAX: u32 = 500;
+/// Providers report about a message for this long, in milliseconds: three days.
+const REPORTS_COME_MS: Ms = 3 * 24 * 3_600_000;
 
 pub(super) fn operation_or_duplicate(conn: &Connection, tenant: &str, id: OperationId) -> Result<Option<OperationRow>> {
     if let Some(row) = map::load(conn, tenant, id)? {
@@ -72,9 +74,33 @@ pub(super) fn ambiguous_by_correlation(
         statement.query_and_then([tenant, adapter, correlation], map::operation)?.collect::<Result<_>>()?;
     let mut rows = rows.into_iter();
     match (rows.next(), rows.next()) {
-        (Some(only), None) => Ok(Some(only)),
+        (Some(only), None) if !another_may_be_meant(conn, &only, correlation)? => Ok(Some(only)),
         _ => Ok(None),
     }
+}
+
+/// Another operation with this correlation may have had an effect that nobody knows the id of: its call is open, or was never
+/// answered in the days in which reports come.
+fn another_may_be_meant(conn: &Connection, row: &OperationRow, correlation: &str) -> Result<bool> {
+    let calling = "SELECT 1 FROM operations WHERE tenant_id = ?1 AND adapter = ?2 AND state = 'calling' AND correlation = ?3 \
+                   AND operation_id <> ?4";
+    let id = row.id.as_bytes();
+    if conn.prepare_cached(calling)?.exists(params![row.tenant, row.adapter, correlation, id])? {
+        return Ok(true);
+    }
+    let unanswered = "SELECT 1 FROM attempts a JOIN operations o ON o.tenant_id = a.tenant_id AND o.operation_id = a.operation_id \
+                      WHERE a.adapter = ?2 AND a.result IN ('ambiguous', 'lost') AND a.tenant_id = ?1 AND a.kind = 'effect' \
+                      AND a.opened_at > ?5 AND o.correlation = ?3 AND o.operation_id <> ?4";
+    let since = row.first_opened_at.unwrap_or(row.created_at) - REPORTS_COME_MS;
+    Ok(conn.prepare_cached(unanswered)?.exists(params![row.tenant, row.adapter, correlation, id, since])?)
+}
+
+/// No call of the present effect can have done anything: none was made, or each is known to have done nothing.
+pub(super) fn certainly_nothing_done(conn: &Connection, row: &OperationRow) -> Result<bool> {
+    let Some(first) = row.first_opened_at else { return Ok(true) };
+    let sql = "SELECT 1 FROM attempts WHERE tenant_id = ?1 AND operation_id = ?2 AND kind = 'effect' AND opened_at >= ?3 \
+               AND (result IS NULL OR result NOT IN ('transient', 'rate_limited', 'unauthorized'))";
+    Ok(!conn.prepare_cached(sql)?.exists(params![row.tenant, row.id.as_bytes(), first])?)
 }
 
 pub(super) fn operations(conn: &Connection, filter: &OperationFilter) -> Result<Vec<OperationRow>> {

@@ -2,8 +2,11 @@
 
 use tarishi_protocol::{CancellationResult, ReceiptStatus, State};
 
-use super::desk::{Desk, T, succeeded, waiting};
-use crate::store::{Evidence, Source, Store as _};
+use super::desk::{Desk, RESENDABLE, T, failure, succeeded, waiting};
+use crate::{
+    adapters::Disposition,
+    store::{Evidence, Source, Store as _},
+};
 
 /// Finding 4.
 #[tokio::test]
@@ -65,6 +68,25 @@ async fn a_cancel_is_granted_from_held_and_ready_only() {
     desk.settle(first.id, Source::Webhook, Evidence::Answer(succeeded()), super::desk::MESSAGES).await;
     assert_eq!(desk.cancel("d1", first.id).await, CancellationResult::TooLate);
     assert_eq!(desk.state(held.id).await, State::Cancelled);
+    desk.healthy().await;
+}
+
+/// Findings 5 and 22: what is ready again after a call of unknown outcome may have happened; after a call that certainly did
+/// nothing it can be cancelled.
+#[tokio::test]
+async fn a_cancel_is_refused_once_a_call_may_have_had_its_effect() {
+    let desk = Desk::open().await;
+    for (disposition, expected) in
+        [(Disposition::Transient, CancellationResult::Cancelled), (Disposition::Ambiguous, CancellationResult::TooLate)]
+    {
+        let sms = desk.sms("one");
+        desk.send("d1", &sms).await;
+        let attempt = desk.call(sms.id).await;
+        desk.settle(sms.id, Source::Call { attempt }, failure(disposition), RESENDABLE).await;
+        assert_eq!(desk.state(sms.id).await, State::Ready);
+
+        assert_eq!(desk.cancel("d1", sms.id).await, expected);
+    }
     desk.healthy().await;
 }
 

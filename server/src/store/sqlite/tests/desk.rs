@@ -44,6 +44,8 @@ pub(super) struct Desk {
 pub(super) const MESSAGES: Rules = rules(Recovery::Receipts { wait: Duration::from_secs(5), then: Then::Resend }, false);
 /// Money, never sent again.
 pub(super) const MONEY: Rules = rules(Recovery::Receipts { wait: Duration::from_secs(5), then: Then::Unresolved }, true);
+/// A provider that does the same thing once.
+pub(super) const RESENDABLE: Rules = rules(Recovery::ResendSameKey { window: Duration::from_secs(3_600) }, false);
 /// A provider that can be asked.
 pub(super) const ASKABLE: Rules = rules(Recovery::Query { settle_after: Duration::from_secs(120) }, true);
 

@@ -1,9 +1,9 @@
 //! Webhooks as they are stored. Findings 17 and 18.
 
-use super::desk::{Desk, MESSAGES, T, failure, waiting};
+use super::desk::{Desk, MESSAGES, RESENDABLE, T, failure, waiting};
 use crate::{
     adapters::{Disposition, MessageNews, News},
-    store::{EventState, Source, Store as _, WebhookEventRow, WebhookRow},
+    store::{EventState, Evidence, Source, Store as _, WebhookEventRow, WebhookRow},
 };
 
 fn webhook(desk: &Desk, body: &str) -> WebhookRow {
@@ -87,4 +87,23 @@ async fn a_report_is_offered_to_the_only_operation_it_may_be_about() {
     desk.settle(two.id, Source::Call { attempt }, failure(Disposition::Ambiguous), MESSAGES).await;
 
     assert!(asked().await.unwrap().is_none(), "two may be meant: neither is");
+}
+
+/// Finding 16: nor if another call to the same person is open, or went unanswered: a message would be lost for another's report.
+#[tokio::test]
+async fn a_report_is_not_offered_while_another_call_may_be_meant() {
+    let desk = Desk::open().await;
+    let (one, two) = (desk.sms("one"), desk.sms("two"));
+    desk.send_all("d1", &[&one, &two]).await;
+    let open = desk.call(one.id).await;
+    let attempt = desk.open_attempt(two.id).await.unwrap();
+    desk.settle(two.id, Source::Call { attempt }, failure(Disposition::Ambiguous), MESSAGES).await;
+    let asked = || desk.store.ambiguous_by_correlation(T, "sms", "+254711000111");
+
+    assert!(asked().await.unwrap().is_none(), "the open call may be meant");
+    desk.settle(one.id, Source::Poll, Evidence::Lost, RESENDABLE).await;
+    assert!(asked().await.unwrap().is_none(), "and so may the one whose answer was lost");
+
+    desk.answer(one.id, open, waiting(Some("ATXid_1"))).await;
+    assert_eq!(asked().await.unwrap().unwrap().id, two.id, "its late answer says that it was another");
 }
