@@ -7,9 +7,7 @@ use std::time::Duration;
 
 use chrono::Utc;
 use serde_json::value::RawValue;
-use tarishi_protocol::{
-    Code, OperationId, PROTOCOL, Problem, Receipt, ReceiptStatus, SyncRequest, SyncResponse, limits,
-};
+use tarishi_protocol::{Code, OperationId, PROTOCOL, Problem, Receipt, ReceiptStatus, SyncRequest, SyncResponse, limits};
 
 use crate::{
     App, feed,

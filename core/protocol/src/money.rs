@@ -59,8 +59,7 @@ impl Money {
         let whole: i64 = whole.parse().map_err(|_| MoneyError::TooLarge)?;
         let padded = format!("{fraction:0<width$}", width = decimals as usize);
         let fraction: i64 = if padded.is_empty() { 0 } else { padded.parse().map_err(|_| MoneyError::TooLarge)? };
-        let minor_units =
-            whole.checked_mul(scale).and_then(|units| units.checked_add(fraction)).ok_or(MoneyError::TooLarge)?;
+        let minor_units = whole.checked_mul(scale).and_then(|units| units.checked_add(fraction)).ok_or(MoneyError::TooLarge)?;
         Ok(Self { minor_units, ..zero })
     }
 

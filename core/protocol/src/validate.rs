@@ -4,8 +4,8 @@ use base64::Engine as _;
 use serde::de::DeserializeOwned;
 
 use crate::{
-    Charge, Code, FileRef, MessageQuery, MessageSend, Money, Operation, Payload, PaymentQuery, Phone, Problem, Refund, SyncGrades,
-    Upload,
+    Charge, Code, FileRef, MessageQuery, MessageSend, Money, Operation, Payload, PaymentQuery, Phone, Problem, Refund,
+    SyncGrades, Upload,
     catalog::{self, Category},
     limits,
 };
@@ -188,7 +188,9 @@ fn describe(field: &str, text: &str) -> Problem {
     };
     // serde quotes the offending value in `invalid type: string "…"`; values may be private.
     let detail = match code {
-        Code::WrongType => text.rsplit_once("expected ").map_or_else(|| "wrong type".to_owned(), |(_, rest)| format!("expected {rest}")),
+        Code::WrongType => {
+            text.rsplit_once("expected ").map_or_else(|| "wrong type".to_owned(), |(_, rest)| format!("expected {rest}"))
+        }
         _ => text.to_owned(),
     };
     Problem::new(code, detail).with_field(field)
@@ -221,9 +223,10 @@ fn check_charge(adapter: &str, charge: Charge) -> Result<Charge, Problem> {
     }
     check_amount(adapter, "payload.amount", &charge.amount)?;
     if adapter == "mpesa" {
-        let phone = charge.phone.as_ref().ok_or_else(|| {
-            Problem::new(Code::MissingField, "M-Pesa prompts the payer's phone").with_field("payload.phone")
-        })?;
+        let phone = charge
+            .phone
+            .as_ref()
+            .ok_or_else(|| Problem::new(Code::MissingField, "M-Pesa prompts the payer's phone").with_field("payload.phone"))?;
         check_mpesa_phone(phone)?;
     }
     Ok(charge)

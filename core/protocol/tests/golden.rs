@@ -184,7 +184,8 @@ fn codes_keep_their_words_statuses_and_retryability() {
 
 #[test]
 fn words_are_read_and_written_back_equal() {
-    let words = |name: &str| value(name).as_array().unwrap().iter().map(|word| word.as_str().unwrap().to_owned()).collect::<Vec<_>>();
+    let words =
+        |name: &str| value(name).as_array().unwrap().iter().map(|word| word.as_str().unwrap().to_owned()).collect::<Vec<_>>();
     assert_eq!(words("states"), State::ALL.map(|state| state.as_str().to_owned()));
     for word in words("states") {
         assert_eq!(serde_json::to_value(State::from_word(&word).unwrap()).unwrap(), word);

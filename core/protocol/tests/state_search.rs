@@ -148,7 +148,8 @@ impl World {
     fn send(&self, rules: Rules, worlds: &mut Vec<Self>) {
         let may_go = |i: &usize| matches!(self.told[*i], Told::Pending | Told::InFlight) && !self.wishes[*i];
         let candidates: Vec<usize> = [0, 1].into_iter().filter(may_go).collect();
-        let cancellations: Vec<usize> = [0, 1].into_iter().filter(|i| self.told[*i] == Told::InFlight && self.wishes[*i]).collect();
+        let cancellations: Vec<usize> =
+            [0, 1].into_iter().filter(|i| self.told[*i] == Told::InFlight && self.wishes[*i]).collect();
         let mut choices: Vec<Vec<usize>> = (0..=candidates.len()).map(|count| candidates[..count].to_vec()).collect();
         if !rules.prefix && candidates.len() == 2 {
             choices.push(vec![candidates[1]]);
@@ -163,7 +164,12 @@ impl World {
             }
             world.next += 1;
             world.waits_for.insert(self.next);
-            world.requests.insert(Request { exchange: self.next, operations, cancellations: cancellations.clone(), deliveries: 2 });
+            world.requests.insert(Request {
+                exchange: self.next,
+                operations,
+                cancellations: cancellations.clone(),
+                deliveries: 2,
+            });
             worlds.push(world);
         }
     }

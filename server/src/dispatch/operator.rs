@@ -25,8 +25,10 @@ pub async fn resolve(
         let detail = format!("operation {id} is {}, only an unresolved one can be resolved", row.state.as_str());
         return Err(Problem::new(Code::InvalidValue, detail).with_field("state"));
     }
-    let adapter = app.adapters.get(row.adapter.as_str()).ok_or_else(|| Problem::new(Code::UnknownAdapter, row.adapter.clone()))?;
-    let settings = app.effective(tenant, &row.adapter).await.map_err(internal)?.map_or_else(Settings::default, |all| all.settings);
+    let adapter =
+        app.adapters.get(row.adapter.as_str()).ok_or_else(|| Problem::new(Code::UnknownAdapter, row.adapter.clone()))?;
+    let settings =
+        app.effective(tenant, &row.adapter).await.map_err(internal)?.map_or_else(Settings::default, |all| all.settings);
     let settle = Settle {
         tenant: tenant.to_owned(),
         id: row.id,
@@ -48,7 +50,8 @@ pub async fn redrive(app: &App, tenant: &str, id: OperationId, who: String) -> R
     let row = find(app, tenant, id).await?;
     let done = app.store.redrive(tenant, row.id, who, app.clock.now_ms()).await.map_err(internal)?;
     if !done {
-        let detail = format!("operation {id} is {}; only attempts_exhausted and dependency_failed are redriven", row.state.as_str());
+        let detail =
+            format!("operation {id} is {}; only attempts_exhausted and dependency_failed are redriven", row.state.as_str());
         return Err(Problem::new(Code::InvalidValue, detail).with_field("state"));
     }
     moved(app);

@@ -160,7 +160,8 @@ pub fn decide(row: &OperationRow, source: &Source, evidence: &Evidence, rules: &
 }
 
 fn answered(row: &OperationRow, source: &Source, answer: &Answer, rules: &Rules, now: Ms) -> Option<Decision> {
-    let healthy = if matches!(source, Source::Webhook | Source::Operator { .. }) { LaneNews::Nothing } else { LaneNews::Healthy };
+    let healthy =
+        if matches!(source, Source::Webhook | Source::Operator { .. }) { LaneNews::Nothing } else { LaneNews::Healthy };
     match answer {
         Answer::Succeeded { outcome, reference, receipt } => (row.state != State::Succeeded).then(|| Decision {
             state: Some(State::Succeeded),
@@ -176,7 +177,9 @@ fn answered(row: &OperationRow, source: &Source, answer: &Answer, rules: &Rules,
             lane: healthy,
             ..Decision::default()
         }),
-        Answer::Waiting { reference, poll_after, interim } => waiting(row, source, reference, *poll_after, interim, rules, now, healthy),
+        Answer::Waiting { reference, poll_after, interim } => {
+            waiting(row, source, reference, *poll_after, interim, rules, now, healthy)
+        }
         Answer::Next { memo } => is_current(row, source).then(|| Decision {
             state: Some(State::Ready),
             memo: Some(memo.clone()),
@@ -219,7 +222,8 @@ fn waiting(
     Some(Decision {
         state: Some(state),
         outcome: interim.clone().map(|interim| serde_json::json!({ "interim": interim })),
-        problem: (state == State::Unresolved).then(|| Problem::new(Code::OutcomeUnknown, "the provider gave no final answer in time")),
+        problem: (state == State::Unresolved)
+            .then(|| Problem::new(Code::OutcomeUnknown, "the provider gave no final answer in time")),
         reference: reference.clone(),
         next_at: Some(if state == State::Unresolved { now + rules.max_hold_ms } else { now + ms(poll_after) }),
         lane,
@@ -230,10 +234,16 @@ fn waiting(
 fn not_found(row: &OperationRow, source: &Source, rules: &Rules, now: Ms) -> Option<Decision> {
     if !rules.has_effect && is_current(row, source) {
         let problem = Problem::new(Code::NotFound, "the provider knows no such thing");
-        return Some(Decision { state: Some(State::Failed), problem: Some(problem), lane: LaneNews::Healthy, ..Decision::default() });
+        return Some(Decision {
+            state: Some(State::Failed),
+            problem: Some(problem),
+            lane: LaneNews::Healthy,
+            ..Decision::default()
+        });
     }
     let Recovery::Query { settle_after } = rules.recovery else {
-        return (row.state == State::Calling && is_current(row, source)).then(|| unknown(row, rules, now, "the provider knows nothing of it yet"));
+        return (row.state == State::Calling && is_current(row, source))
+            .then(|| unknown(row, rules, now, "the provider knows nothing of it yet"));
     };
     let since = row.ambiguous_at.or(row.first_opened_at).unwrap_or(now);
     if row.state == State::Waiting && now - since >= ms(settle_after) {
@@ -263,7 +273,10 @@ fn failed(row: &OperationRow, source: &Source, failure: &Failure, rules: &Rules,
     };
     let ended = |code: Code| Decision { state: Some(State::Failed), problem: problem(code), ..Decision::default() };
     Some(match failure.disposition {
-        Disposition::Transient => Decision { lane: LaneNews::Failing, ..again_after(row, rules, now, failure.retry_after, problem(Code::AttemptsExhausted)) },
+        Disposition::Transient => Decision {
+            lane: LaneNews::Failing,
+            ..again_after(row, rules, now, failure.retry_after, problem(Code::AttemptsExhausted))
+        },
         Disposition::RateLimited => {
             let wait = failure.retry_after.unwrap_or(Duration::from_secs(1)).min(RETRY_AFTER_MAX);
             Decision {
@@ -274,15 +287,20 @@ fn failed(row: &OperationRow, source: &Source, failure: &Failure, rules: &Rules,
                 ..Decision::default()
             }
         }
-        Disposition::Ambiguous if !rules.has_effect => {
-            Decision { lane: LaneNews::Failing, ..again_after(row, rules, now, failure.retry_after, problem(Code::AttemptsExhausted)) }
-        }
+        Disposition::Ambiguous if !rules.has_effect => Decision {
+            lane: LaneNews::Failing,
+            ..again_after(row, rules, now, failure.retry_after, problem(Code::AttemptsExhausted))
+        },
         // The provider answered something odd of its own (held by its fraud check, say): that is no reason to send again.
-        Disposition::Ambiguous if failure.code.is_some() && matches!(rules.recovery, Recovery::Receipts { then: Then::Resend, .. }) => {
+        Disposition::Ambiguous
+            if failure.code.is_some() && matches!(rules.recovery, Recovery::Receipts { then: Then::Resend, .. }) =>
+        {
             ask_human(rules, now, &text)
         }
         Disposition::Ambiguous => Decision { lane: LaneNews::Failing, ..unknown(row, rules, now, &text) },
-        Disposition::Unauthorized if row.attempts <= TOKEN_RETRIES => Decision { state: Some(State::Ready), next_at: Some(now), ..Decision::default() },
+        Disposition::Unauthorized if row.attempts <= TOKEN_RETRIES => {
+            Decision { state: Some(State::Ready), next_at: Some(now), ..Decision::default() }
+        }
         Disposition::Unauthorized | Disposition::Misconfigured => ended(Code::Misconfigured),
         Disposition::Rejected => ended(Code::ProviderRejected),
         Disposition::Unsupported => ended(Code::Unsupported),
@@ -330,7 +348,9 @@ fn overdue(row: &OperationRow, rules: &Rules, now: Ms) -> Option<Decision> {
     let text = "no receipt came for a call of unknown outcome";
     Some(match rules.recovery {
         Recovery::Receipts { then: Then::Resend, .. } | Recovery::ResendSameKey { .. } => again(row, rules, now, text),
-        Recovery::Receipts { then: Then::Unresolved, .. } | Recovery::Query { .. } | Recovery::Human => ask_human(rules, now, text),
+        Recovery::Receipts { then: Then::Unresolved, .. } | Recovery::Query { .. } | Recovery::Human => {
+            ask_human(rules, now, text)
+        }
     })
 }
 
@@ -343,10 +363,14 @@ fn resolved(row: &OperationRow, resolution: &Resolution, now: Ms) -> Option<Deci
             let receipt = outcome.get("receipt").and_then(|receipt| receipt.as_str()).map(str::to_owned);
             Decision { state: Some(State::Succeeded), outcome: Some(outcome.clone()), receipt, ..Decision::default() }
         }
-        Resolution::Failed { reason } => {
-            Decision { state: Some(State::Failed), problem: Some(Problem::new(Code::ProviderRejected, reason.clone())), ..Decision::default() }
+        Resolution::Failed { reason } => Decision {
+            state: Some(State::Failed),
+            problem: Some(Problem::new(Code::ProviderRejected, reason.clone())),
+            ..Decision::default()
+        },
+        Resolution::RunAgain => {
+            Decision { state: Some(State::Ready), next_at: Some(now), new_effect: true, ..Decision::default() }
         }
-        Resolution::RunAgain => Decision { state: Some(State::Ready), next_at: Some(now), new_effect: true, ..Decision::default() },
     })
 }
 
@@ -363,9 +387,18 @@ fn again(row: &OperationRow, rules: &Rules, now: Ms, text: &str) -> Decision {
     again_after(row, rules, now, None, Some(Problem::new(Code::AttemptsExhausted, text.to_owned())))
 }
 
-fn again_after(row: &OperationRow, rules: &Rules, now: Ms, retry_after: Option<Duration>, problem: Option<Problem>) -> Decision {
+fn again_after(
+    row: &OperationRow,
+    rules: &Rules,
+    now: Ms,
+    retry_after: Option<Duration>,
+    problem: Option<Problem>,
+) -> Decision {
     if row.attempts >= rules.retry.attempts_max {
-        let problem = problem.map(|problem| Problem { provider_code: problem.provider_code, ..Problem::new(Code::AttemptsExhausted, problem.detail) });
+        let problem = problem.map(|problem| Problem {
+            provider_code: problem.provider_code,
+            ..Problem::new(Code::AttemptsExhausted, problem.detail)
+        });
         return Decision { state: Some(State::Failed), problem, ..Decision::default() };
     }
     let wait = rules.retry.wait_ms(row.attempts, rules.jitter);

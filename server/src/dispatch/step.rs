@@ -113,8 +113,9 @@ impl Work {
         let deadline = what.spec.call_deadline;
         let (app, adapter, settings) = (Arc::clone(&self.app), Arc::clone(&self.adapter), self.settings.clone());
         let known = what.row.reference.clone();
-        let work =
-            async move { what.with(&app, &*adapter, &settings, async |call| adapter.recover(&call, known.as_ref()).await).await };
+        let work = async move {
+            what.with(&app, &*adapter, &settings, async |call| adapter.recover(&call, known.as_ref()).await).await
+        };
         bounded(deadline, work).await
     }
 

@@ -2,9 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use serde_json::value::RawValue;
-use tarishi_protocol::{
-    Code, Fingerprint, Operation, OperationId, Payload, Problem, check_envelope, check_payload, limits,
-};
+use tarishi_protocol::{Code, Fingerprint, Operation, OperationId, Payload, Problem, check_envelope, check_payload, limits};
 
 use super::internal;
 use crate::{
@@ -49,7 +47,9 @@ pub(super) async fn read(app: &App, asker: &Asker<'_>, raw: &RawValue, index: us
             let id = whole.get("id").and_then(|id| id.as_str()).and_then(|id| id.parse().ok());
             let named = format!("operations[{index}]");
             let Some(id) = id else {
-                return Err(Problem::new(Code::Malformed, "an operation without a readable id").with_field(format!("{named}.id")));
+                return Err(
+                    Problem::new(Code::Malformed, "an operation without a readable id").with_field(format!("{named}.id"))
+                );
             };
             let problem = Problem::new(Code::Malformed, "the operation's envelope cannot be read");
             let problem = problem.with_field(field.unwrap_or(named));

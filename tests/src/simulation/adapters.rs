@@ -68,9 +68,7 @@ impl Scripted {
     fn answer(&self, order: &Order, effect: &Effect) -> Answer {
         let reference = Some(Reference::new(effect.receipt.clone()));
         match self.kind {
-            Kind::Prompt => {
-                Answer::Waiting { reference, poll_after: POLL_AFTER, interim: Some(json!({ "prompt_sent": {} })) }
-            }
+            Kind::Prompt => Answer::Waiting { reference, poll_after: POLL_AFTER, interim: Some(json!({ "prompt_sent": {} })) },
             Kind::Askable => paid(&effect.receipt),
             Kind::Message => {
                 let message = json!({ "to": order.to, "id": effect.receipt, "status": "accepted" });
@@ -187,7 +185,8 @@ impl Adapter for Scripted {
             }
             None => {
                 let (id, to) = (text("id"), text("to"));
-                let news = MessageNews { id: id.clone(), status: "delivered".to_owned(), rank: 3, to: Some(to.clone()), reason: None };
+                let news =
+                    MessageNews { id: id.clone(), status: "delivered".to_owned(), rank: 3, to: Some(to.clone()), reason: None };
                 HookEvent { target: Target::Reference(id), event_id: None, news: News::Message(news), correlation: Some(to) }
             }
         };

@@ -83,7 +83,11 @@ fn once(rows: &[OperationRow], effects: &HashMap<OperationId, usize>, excused: &
 }
 
 /// Nothing is lost, and an end says what happened.
-fn states_and_effects(rows: &[OperationRow], effects: &HashMap<OperationId, usize>, excused: &HashSet<OperationId>) -> Vec<String> {
+fn states_and_effects(
+    rows: &[OperationRow],
+    effects: &HashMap<OperationId, usize>,
+    excused: &HashSet<OperationId>,
+) -> Vec<String> {
     let mut broken = Vec::new();
     for row in rows {
         let count = effects.get(&row.id).copied().unwrap_or(0);
@@ -117,7 +121,10 @@ async fn agreement(backend: &Backend, phone: &Phone, record: &OperationRecord) -
     }
     let server = row.map(|row| row.state.as_str());
     let problem = record.problem.as_ref().map(|problem| problem.code.clone());
-    Ok(Some(format!("{} has {} as {} ({problem:?}), the server as {server:?} {verdict:?}", phone.name, record.id, record.state)))
+    Ok(Some(format!(
+        "{} has {} as {} ({problem:?}), the server as {server:?} {verdict:?}",
+        phone.name, record.id, record.state
+    )))
 }
 
 /// Per ordering key of a phone, first calls are in the order of `enqueue`. What waits for a parent may be revived at the tail.

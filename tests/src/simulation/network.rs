@@ -229,7 +229,11 @@ impl Transport for SimulatedTransport {
             }
             Road::Busy => {
                 self.pass(slow);
-                Ok(TransportResponse { status: 503, headers: vec![("retry-after".to_owned(), "1".to_owned())], body: Vec::new() })
+                Ok(TransportResponse {
+                    status: 503,
+                    headers: vec![("retry-after".to_owned(), "1".to_owned())],
+                    body: Vec::new(),
+                })
             }
             Road::DiesBefore => self.dies().await,
             Road::DiesAfter => {

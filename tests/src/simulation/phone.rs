@@ -90,7 +90,13 @@ impl Phone {
     }
 }
 
-fn open(account: &str, token: &str, file: &std::path::Path, wire: &Arc<Wire>, clock: &Arc<ManualClock>) -> std::result::Result<Client, Error> {
+fn open(
+    account: &str,
+    token: &str,
+    file: &std::path::Path,
+    wire: &Arc<Wire>,
+    clock: &Arc<ManualClock>,
+) -> std::result::Result<Client, Error> {
     let transport = SimulatedTransport { wire: Arc::clone(wire), clock: Arc::clone(clock) };
     let options = Options::new(file, "http://simulated.invalid")
         .with_account(account)

@@ -156,7 +156,8 @@ impl World {
                 Ok(())
             }
             80..90 => {
-                let (from, to) = [(0, 10_000), (0, 10_000), (30_000, 180_000), (600_000, 9_000_000)][self.dice.random_range(0..4)];
+                let (from, to) =
+                    [(0, 10_000), (0, 10_000), (30_000, 180_000), (600_000, 9_000_000)][self.dice.random_range(0..4)];
                 let ms = self.dice.random_range(from..to);
                 self.pass(Duration::from_millis(ms));
                 self.tell(format!("{} s pass", ms / 1_000));
@@ -450,7 +451,8 @@ fn action(adapter: &str) -> &'static str {
 
 /// The payload that a person corrects it to.
 fn other_payload(record: &OperationRecord, n: u32) -> String {
-    let mut payload: serde_json::Value = record.payload.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
+    let mut payload: serde_json::Value =
+        record.payload.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
     match record.adapter.as_str() {
         "sms" => payload["message"] = format!("corrected {n}").into(),
         "local_storage" => payload["destination"] = format!("corrected-{n}.txt").into(),

@@ -210,7 +210,11 @@ fn any_evidence() -> impl Strategy<Value = Evidence> {
         Just(Answer::Next { memo: json!(1) }),
         Just(Answer::Succeeded { outcome: json!({}), reference: None, receipt: None }),
         Just(Answer::Failed { code: "1".to_owned(), message: String::new() }),
-        (0_u64..100_000).prop_map(|wait| Answer::Waiting { reference: None, poll_after: Duration::from_millis(wait), interim: None }),
+        (0_u64..100_000).prop_map(|wait| Answer::Waiting {
+            reference: None,
+            poll_after: Duration::from_millis(wait),
+            interim: None
+        }),
     ];
     let dispositions = prop_oneof![
         Just(Disposition::Transient),

@@ -102,7 +102,8 @@ pub(super) fn touch_devices(conn: &Connection, seen: &[(String, String, Ms)], ex
 }
 
 pub(super) fn create_api_key(conn: &Connection, key: &ApiKeyRow) -> Result<()> {
-    let sql = "INSERT INTO api_keys (tenant_id, key_id, account, grants, token_hash, created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+    let sql =
+        "INSERT INTO api_keys (tenant_id, key_id, account, grants, token_hash, created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
     conn.execute(sql, params![key.tenant, key.key, key.account, to_json(&key.grants)?, key.hash, key.created_at])?;
     Ok(())
 }

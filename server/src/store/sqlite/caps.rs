@@ -22,7 +22,9 @@ pub(super) struct Use {
 pub(super) fn of(payload: &Payload) -> Use {
     match payload {
         Payload::Charge(charge) => Use { amount: charge.amount.minor_units(), messages: 0 },
-        Payload::Refund(refund) => Use { amount: refund.amount.as_ref().map_or(0, tarishi_protocol::Money::minor_units), messages: 0 },
+        Payload::Refund(refund) => {
+            Use { amount: refund.amount.as_ref().map_or(0, tarishi_protocol::Money::minor_units), messages: 0 }
+        }
         Payload::MessageSend(send) => Use { amount: 0, messages: i64::try_from(send.to.0.len()).unwrap_or(i64::MAX) },
         Payload::PushSend(_) | Payload::Notify(_) => Use { amount: 0, messages: 1 },
         Payload::PaymentQuery(_)
@@ -50,7 +52,10 @@ pub(super) fn would_exceed(conn: &Connection, desk: &Desk<'_>, checked: &Checked
         return Ok(None);
     }
     let wait = u64::try_from((day + 1) * DAY_MS - desk.now).unwrap_or(0);
-    Ok(Some(Problem { retryable: true, ..Problem::new(Code::CapExceeded, "the day's cap is reached").with_retry_after_ms(wait) }))
+    Ok(Some(Problem {
+        retryable: true,
+        ..Problem::new(Code::CapExceeded, "the day's cap is reached").with_retry_after_ms(wait)
+    }))
 }
 
 /// May the call be made, and is there room for it? Reserves the room.
@@ -90,7 +95,8 @@ pub(super) enum Room {
 
 /// Gives back what was reserved for a call that certainly did nothing.
 pub(super) fn give_back(conn: &Connection, row: &OperationRow) -> Result<()> {
-    let sql = "SELECT reserved_day, reserved_amount, reserved_messages FROM operations WHERE tenant_id = ?1 AND operation_id = ?2";
+    let sql =
+        "SELECT reserved_day, reserved_amount, reserved_messages FROM operations WHERE tenant_id = ?1 AND operation_id = ?2";
     let read = |row: &rusqlite::Row<'_>| Ok((row.get::<_, Option<Ms>>(0)?, row.get(1)?, row.get(2)?));
     let (day, amount, messages): (Option<Ms>, i64, i64) =
         conn.prepare_cached(sql)?.query_row(params![row.tenant, row.id.as_bytes()], read)?;
@@ -113,13 +119,17 @@ fn grants(conn: &Connection, tenant: &str, actor: &Actor) -> Result<Option<Grant
                 .unwrap_or_default(),
         ),
         Actor::Key { key } => Some(
-            accounts::api_key(conn, tenant, key)?.filter(|key| key.revoked_at.is_none()).map(|key| key.grants).unwrap_or_default(),
+            accounts::api_key(conn, tenant, key)?
+                .filter(|key| key.revoked_at.is_none())
+                .map(|key| key.grants)
+                .unwrap_or_default(),
         ),
     })
 }
 
 fn fits(caps: &Caps, used: Use, wanted: Use) -> bool {
-    let within = |cap: Option<i64>, used: i64, wanted: i64| wanted == 0 || cap.is_none_or(|cap| used.saturating_add(wanted) <= cap);
+    let within =
+        |cap: Option<i64>, used: i64, wanted: i64| wanted == 0 || cap.is_none_or(|cap| used.saturating_add(wanted) <= cap);
     within(caps.amount_per_day, used.amount, wanted.amount) && within(caps.messages_per_day, used.messages, wanted.messages)
 }
 

@@ -172,8 +172,12 @@ pub(super) fn related(conn: &Connection, row: &OperationRow, payload: &Payload) 
         None => Ok(None),
     };
     let found = match payload {
-        Payload::Refund(refund) => by_id(refund.operation_id)?.map_or_else(|| by_receipt(&refund.receipt), |row| Ok(Some(row)))?,
-        Payload::PaymentQuery(query) => by_id(query.operation_id)?.map_or_else(|| by_receipt(&query.receipt), |row| Ok(Some(row)))?,
+        Payload::Refund(refund) => {
+            by_id(refund.operation_id)?.map_or_else(|| by_receipt(&refund.receipt), |row| Ok(Some(row)))?
+        }
+        Payload::PaymentQuery(query) => {
+            by_id(query.operation_id)?.map_or_else(|| by_receipt(&query.receipt), |row| Ok(Some(row)))?
+        }
         Payload::MessageQuery(query) => match (&query.operation_id, &query.message_id) {
             (Some(id), _) => by_id(Some(*id))?,
             (None, Some(id)) => read::operation_by_reference(conn, &row.tenant, &row.adapter, id)?,

@@ -8,7 +8,14 @@ use super::map;
 use crate::store::{Error, Ms, Result};
 
 /// Subscribes a device to an operation, under the id that the device used. The first subscription stays.
-pub(super) fn subscribe(conn: &Connection, tenant: &str, device: &str, id: OperationId, local: OperationId, now: Ms) -> Result<()> {
+pub(super) fn subscribe(
+    conn: &Connection,
+    tenant: &str,
+    device: &str,
+    id: OperationId,
+    local: OperationId,
+    now: Ms,
+) -> Result<()> {
     let sql = "INSERT INTO feed (tenant_id, device_id, operation_id, local_id, seq, at) VALUES (?1, ?2, ?3, ?4, 0, ?5) \
                ON CONFLICT DO NOTHING";
     conn.prepare_cached(sql)?.execute(params![tenant, device, id.as_bytes(), local.as_bytes(), now])?;
@@ -16,7 +23,14 @@ pub(super) fn subscribe(conn: &Connection, tenant: &str, device: &str, id: Opera
 }
 
 /// Subscribes a device that asked again under another id: news go to that id from now on.
-pub(super) fn resubscribe(conn: &Connection, tenant: &str, device: &str, id: OperationId, local: OperationId, now: Ms) -> Result<()> {
+pub(super) fn resubscribe(
+    conn: &Connection,
+    tenant: &str,
+    device: &str,
+    id: OperationId,
+    local: OperationId,
+    now: Ms,
+) -> Result<()> {
     let sql = "INSERT INTO feed (tenant_id, device_id, operation_id, local_id, seq, at) VALUES (?1, ?2, ?3, ?4, 0, ?5) \
                ON CONFLICT (tenant_id, device_id, operation_id) DO UPDATE SET local_id = excluded.local_id";
     conn.prepare_cached(sql)?.execute(params![tenant, device, id.as_bytes(), local.as_bytes(), now])?;

@@ -4,9 +4,7 @@
 //! copy meets it. What may be tried again is `later`, which is no verdict and leaves no trace.
 
 use rusqlite::{Connection, OptionalExtension, params};
-use tarishi_protocol::{
-    Code, Fingerprint, OperationId, Problem, Receipt, ReceiptStatus, State, catalog, limits,
-};
+use tarishi_protocol::{Code, Fingerprint, OperationId, Problem, Receipt, ReceiptStatus, State, catalog, limits};
 use uuid::Uuid;
 
 use super::{caps, feed, map, order, read};
@@ -51,9 +49,7 @@ pub(super) fn verdict(conn: &Connection, desk: &Desk<'_>, preview: &Preview, beh
 
 fn identity(preview: &Preview) -> (OperationId, Option<&str>, Option<Fingerprint>) {
     match preview {
-        Preview::Take(checked) => {
-            (checked.operation.id, Some(&checked.operation.idempotency_key), Some(checked.fingerprint))
-        }
+        Preview::Take(checked) => (checked.operation.id, Some(&checked.operation.idempotency_key), Some(checked.fingerprint)),
         Preview::Refuse { id, key, fingerprint, .. } => (*id, key.as_deref(), *fingerprint),
         Preview::Later { id, key, fingerprint, .. } => (*id, Some(key), *fingerprint),
     }
@@ -116,7 +112,8 @@ fn known_key(
         .optional()?;
     let Some((original, known)) = found else { return Ok(None) };
     if fingerprint.is_none_or(|fingerprint| fingerprint.0[..] != known[..]) {
-        let problem = Problem::new(Code::IdempotencyKeyReused, "this key was used with another payload").with_field("idempotency_key");
+        let problem =
+            Problem::new(Code::IdempotencyKeyReused, "this key was used with another payload").with_field("idempotency_key");
         return refuse(conn, desk, id, problem).map(Some);
     }
     let original = map::operation_id(&original)?;
@@ -138,7 +135,10 @@ fn take(conn: &Connection, desk: &Desk<'_>, checked: &Checked) -> Result<Receipt
     }
     let fate = match order::parent_fate(conn, desk, checked)? {
         order::Parent::Unknown => {
-            return Ok(later(id, Problem::new(Code::ParentUnknown, "the operation it waits for is not here yet").with_field("after")));
+            return Ok(later(
+                id,
+                Problem::new(Code::ParentUnknown, "the operation it waits for is not here yet").with_field("after"),
+            ));
         }
         order::Parent::Known(fate) => fate,
     };
@@ -148,7 +148,13 @@ fn take(conn: &Connection, desk: &Desk<'_>, checked: &Checked) -> Result<Receipt
     }
     let row = map::load(conn, desk.tenant, id)?.ok_or_else(|| Error::Damaged("an insert without row".to_owned()))?;
     if checked.expires_at <= desk.now {
-        order::end(conn, &row, State::Expired, Some(Problem::new(Code::Expired, "too old to begin when it arrived")), desk.now)?;
+        order::end(
+            conn,
+            &row,
+            State::Expired,
+            Some(Problem::new(Code::Expired, "too old to begin when it arrived")),
+            desk.now,
+        )?;
     } else if fate == order::Fate::Fail {
         order::end(conn, &row, State::Failed, Some(order::dependency_failed(row.parent.map(|parent| parent.0))), desk.now)?;
     } else if checked.operation.held_before {
@@ -164,9 +170,7 @@ fn take(conn: &Connection, desk: &Desk<'_>, checked: &Checked) -> Result<Receipt
 fn in_flight(conn: &Connection, desk: &Desk<'_>, checked: &Checked) -> Result<Option<Problem>> {
     let Some(reference) = &checked.money_reference else { return Ok(None) };
     let sql = "SELECT 1 FROM operations WHERE tenant_id = ?1 AND adapter = ?2 AND money_reference = ?3 AND ended_at IS NULL";
-    let busy = conn
-        .prepare_cached(sql)?
-        .exists([desk.tenant, &checked.operation.adapter, reference])?;
+    let busy = conn.prepare_cached(sql)?.exists([desk.tenant, &checked.operation.adapter, reference])?;
     Ok(busy.then(|| {
         Problem::new(Code::PaymentInFlight, "another payment for this reference is under way").with_field("payload.reference")
     }))

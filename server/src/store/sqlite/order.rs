@@ -86,7 +86,8 @@ pub(super) fn make_ready_if_free(conn: &Connection, row: &OperationRow, now: Ms)
     if parent_of(conn, row)? != Fate::Run {
         return Ok(());
     }
-    let sql = "UPDATE operations SET state = 'ready', next_at = ?3 WHERE tenant_id = ?1 AND operation_id = ?2 AND state = 'held'";
+    let sql =
+        "UPDATE operations SET state = 'ready', next_at = ?3 WHERE tenant_id = ?1 AND operation_id = ?2 AND state = 'held'";
     conn.prepare_cached(sql)?.execute(params![row.tenant, row.id.as_bytes(), now])?;
     Ok(())
 }

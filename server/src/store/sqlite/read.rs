@@ -53,7 +53,12 @@ pub(super) fn operation_by_reference(
     id.map_or(Ok(None), |id| map::load(conn, tenant, map::operation_id(&id)?))
 }
 
-pub(super) fn operation_by_receipt(conn: &Connection, tenant: &str, adapter: &str, receipt: &str) -> Result<Option<OperationRow>> {
+pub(super) fn operation_by_receipt(
+    conn: &Connection,
+    tenant: &str,
+    adapter: &str,
+    receipt: &str,
+) -> Result<Option<OperationRow>> {
     let sql = "SELECT operation_id FROM operations WHERE tenant_id = ?1 AND adapter = ?2 AND receipt = ?3";
     let id: Option<Vec<u8>> = conn.prepare_cached(sql)?.query_row([tenant, adapter, receipt], |row| row.get(0)).optional()?;
     id.map_or(Ok(None), |id| map::load(conn, tenant, map::operation_id(&id)?))
@@ -130,10 +135,8 @@ pub(super) fn operations(conn: &Connection, filter: &OperationFilter) -> Result<
         values.push(before.as_bytes().to_vec().into());
     }
     values.push(i64::from(filter.limit.clamp(1, PAGE_MAX)).into());
-    let sql = format!(
-        "SELECT {OPERATION} FROM operations WHERE {} ORDER BY operation_id DESC LIMIT ?",
-        conditions.join(" AND ")
-    );
+    let sql =
+        format!("SELECT {OPERATION} FROM operations WHERE {} ORDER BY operation_id DESC LIMIT ?", conditions.join(" AND "));
     let mut statement = conn.prepare_cached(&sql)?;
     let rows = statement.query_and_then(rusqlite::params_from_iter(values), map::operation)?;
     rows.collect()
@@ -148,12 +151,8 @@ pub(super) fn attempt(conn: &Connection, attempt: Uuid) -> Result<Option<Attempt
 pub(super) fn attempts(conn: &Connection, filter: &AttemptFilter) -> Result<Vec<AttemptRow>> {
     let mut conditions = vec!["tenant_id = ?".to_owned()];
     let mut values: Vec<Value> = vec![filter.tenant.clone().into()];
-    let texts = [
-        ("adapter", &filter.adapter),
-        ("account", &filter.account),
-        ("actor_id", &filter.actor),
-        ("result", &filter.result),
-    ];
+    let texts =
+        [("adapter", &filter.adapter), ("account", &filter.account), ("actor_id", &filter.actor), ("result", &filter.result)];
     for (column, wanted) in texts {
         if let Some(text) = wanted {
             conditions.push(format!("{column} = ?"));

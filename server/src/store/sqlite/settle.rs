@@ -97,8 +97,7 @@ fn message(conn: &Connection, row: &OperationRow, news: &MessageNews, now: Ms) -
     let ranks = data.entry("ranks").or_insert_with(|| Value::Object(serde_json::Map::new()));
     ranks[&news.id] = Value::from(news.rank);
     let sql = "UPDATE operations SET outcome = ?3, reference_data = ?4 WHERE tenant_id = ?1 AND operation_id = ?2";
-    conn.prepare_cached(sql)?
-        .execute(params![row.tenant, row.id.as_bytes(), map::to_json(&outcome)?, map::to_json(&data)?])?;
+    conn.prepare_cached(sql)?.execute(params![row.tenant, row.id.as_bytes(), map::to_json(&outcome)?, map::to_json(&data)?])?;
     feed::publish(conn, &row.tenant, row.id, now)
 }
 
@@ -197,7 +196,8 @@ fn fold(conn: &Connection, row: &OperationRow, line: &Line, state: State, now: M
     };
     let last = conn.prepare_cached(sql)?.query_row(params![row.tenant, row.id.as_bytes()], same).optional()?;
     let Some((id, true)) = last else { return Ok(false) };
-    let sql = "UPDATE attempts SET count = count + 1, closed_at = ?3, state_after = ?4 WHERE tenant_id = ?1 AND attempt_id = ?2";
+    let sql =
+        "UPDATE attempts SET count = count + 1, closed_at = ?3, state_after = ?4 WHERE tenant_id = ?1 AND attempt_id = ?2";
     conn.prepare_cached(sql)?.execute(params![row.tenant, id, now, state.as_str()])?;
     Ok(true)
 }
@@ -261,7 +261,8 @@ pub(super) fn expire_due(conn: &Connection, now: Ms) -> Result<usize> {
 /// Puts a dead letter back as a new effect at the tail of its key. An unresolved operation is none: it is resolved.
 pub(super) fn redrive(conn: &Connection, tenant: &str, id: OperationId, who: &str, now: Ms) -> Result<bool> {
     let Some(row) = map::load(conn, tenant, id)? else { return Ok(false) };
-    let dead = row.problem.as_ref().is_some_and(|problem| problem.is(Code::AttemptsExhausted) || problem.is(Code::DependencyFailed));
+    let dead =
+        row.problem.as_ref().is_some_and(|problem| problem.is(Code::AttemptsExhausted) || problem.is(Code::DependencyFailed));
     if row.state != State::Failed || !dead {
         return Ok(false);
     }

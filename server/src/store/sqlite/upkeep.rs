@@ -51,9 +51,18 @@ pub(super) fn sweep(conn: &Connection, now: Ms, keep: Retention) -> Result<bool>
         }
     }
     let by_age = [
-        ("DELETE FROM attempts WHERE attempt_id IN (SELECT attempt_id FROM attempts WHERE closed_at < ?1 AND money = 0 LIMIT ?2)", keep.polls),
-        ("DELETE FROM webhook_events WHERE event_row IN (SELECT event_row FROM webhook_events WHERE received_at < ?1 LIMIT ?2)", keep.webhooks),
-        ("DELETE FROM webhooks WHERE webhook_id IN (SELECT webhook_id FROM webhooks WHERE received_at < ?1 LIMIT ?2)", keep.webhooks),
+        (
+            "DELETE FROM attempts WHERE attempt_id IN (SELECT attempt_id FROM attempts WHERE closed_at < ?1 AND money = 0 LIMIT ?2)",
+            keep.polls,
+        ),
+        (
+            "DELETE FROM webhook_events WHERE event_row IN (SELECT event_row FROM webhook_events WHERE received_at < ?1 LIMIT ?2)",
+            keep.webhooks,
+        ),
+        (
+            "DELETE FROM webhooks WHERE webhook_id IN (SELECT webhook_id FROM webhooks WHERE received_at < ?1 LIMIT ?2)",
+            keep.webhooks,
+        ),
         (
             "DELETE FROM verdicts WHERE (tenant_id, operation_id) IN (SELECT tenant_id, operation_id FROM verdicts WHERE at < ?1 LIMIT ?2)",
             // An operation as old as this has expired on every device.
@@ -69,7 +78,8 @@ pub(super) fn sweep(conn: &Connection, now: Ms, keep: Retention) -> Result<bool>
 pub(super) fn figures(conn: &Connection, _now: Ms) -> Result<Figures> {
     let mut figures = Figures { lanes: dispatch::lanes(conn)?, ..Figures::default() };
     let mut statement = conn.prepare_cached("SELECT adapter, state, count(*) FROM operations GROUP BY adapter, state")?;
-    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get::<_, String>(1)?, row.get::<_, i64>(2)?.unsigned_abs())))?;
+    let rows =
+        statement.query_map([], |row| Ok((row.get(0)?, row.get::<_, String>(1)?, row.get::<_, i64>(2)?.unsigned_abs())))?;
     for row in rows {
         let (adapter, word, count) = row?;
         let state = State::from_word(&word).ok_or_else(|| Error::Damaged(format!("state {word}")))?;

@@ -141,7 +141,8 @@ mod tests {
         let (a, b, c) = tokio::join!(insert(1), insert(1), insert(2));
 
         assert!(a.is_ok() && b.is_err() && c.is_ok());
-        let count: i64 = writer.write(|conn| Ok(conn.query_row("SELECT count(*) FROM t", [], |row| row.get(0))?)).await.unwrap();
+        let count: i64 =
+            writer.write(|conn| Ok(conn.query_row("SELECT count(*) FROM t", [], |row| row.get(0))?)).await.unwrap();
         assert_eq!(count, 2);
     }
 

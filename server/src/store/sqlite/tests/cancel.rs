@@ -145,7 +145,8 @@ async fn only_what_was_never_attempted_expires() {
     let desk = Desk::open().await;
     let short = |text: &str| tarishi_protocol::Operation { ttl_ms: Some(10_000), ..desk.sms(text) };
     let behind = tarishi_protocol::Operation { ordering_key: Some("k".to_owned()), ..short("held") };
-    let (ready, called) = (short("ready"), tarishi_protocol::Operation { ordering_key: Some("k".to_owned()), ..short("called") });
+    let (ready, called) =
+        (short("ready"), tarishi_protocol::Operation { ordering_key: Some("k".to_owned()), ..short("called") });
     desk.send_all("d1", &[&ready, &called, &behind]).await;
     let attempt = desk.call(called.id).await;
     desk.answer(called.id, attempt, waiting(Some("prompt"))).await;

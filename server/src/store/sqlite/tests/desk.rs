@@ -2,14 +2,17 @@
 
 use std::{
     collections::HashMap,
-    sync::{Mutex, atomic::{AtomicI64, AtomicU32, Ordering}},
+    sync::{
+        Mutex,
+        atomic::{AtomicI64, AtomicU32, Ordering},
+    },
     time::Duration,
 };
 
 use serde_json::{Value, json};
 use tarishi_protocol::{
-    Cancellation, CancellationResult, Code, Fingerprint, Operation, OperationId, Payload, Problem, Receipt, State, SyncResponse,
-    check_payload,
+    Cancellation, CancellationResult, Code, Fingerprint, Operation, OperationId, Payload, Problem, Receipt, State,
+    SyncResponse, check_payload,
 };
 use tempfile::TempDir;
 use uuid::Uuid;
@@ -18,9 +21,8 @@ use crate::{
     adapters::{Answer, Recovery, Reference, Then},
     dispatch::policy::{Failure, Retry, Rules},
     store::{
-        Checked, DeviceRow, Evidence, ExchangeOutcome, Grants, Intake, Ms, Open, Opened, OperationRow, Preview, Settle, Settled,
-        Source, Store as _, TenantRow, TokenRow,
-        sqlite::SqliteStore,
+        Checked, DeviceRow, Evidence, ExchangeOutcome, Grants, Intake, Ms, Open, Opened, OperationRow, Preview, Settle,
+        Settled, Source, Store as _, TenantRow, TokenRow, sqlite::SqliteStore,
     },
 };
 
@@ -97,7 +99,9 @@ impl Desk {
     }
 
     pub(super) fn id(&self) -> OperationId {
-        OperationId(Uuid::from_u128(0x0198_c0de_0000_7000_8000_0000_0000_0000 | u128::from(self.named.fetch_add(1, Ordering::SeqCst))))
+        OperationId(Uuid::from_u128(
+            0x0198_c0de_0000_7000_8000_0000_0000_0000 | u128::from(self.named.fetch_add(1, Ordering::SeqCst)),
+        ))
     }
 
     fn envelope(&self, adapter: &str, action: &str, payload: &Value) -> Operation {
@@ -167,7 +171,13 @@ impl Desk {
     }
 
     /// The next exchange of a device.
-    pub(super) async fn exchange(&self, device: &str, operations: Vec<Preview>, cancel: &[OperationId], cursor: Option<String>) -> SyncResponse {
+    pub(super) async fn exchange(
+        &self,
+        device: &str,
+        operations: Vec<Preview>,
+        cancel: &[OperationId],
+        cursor: Option<String>,
+    ) -> SyncResponse {
         let exchange = {
             let mut exchanges = self.exchanges.lock().unwrap();
             let last = exchanges.entry(device.to_owned()).or_default();

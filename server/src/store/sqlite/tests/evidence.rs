@@ -97,8 +97,11 @@ async fn equal_polls_are_one_row() {
 
     let filter = AttemptFilter { tenant: T.to_owned(), operation: Some(charge.id), limit: 50, ..AttemptFilter::default() };
     let attempts = desk.store.attempts(filter).await.unwrap();
-    let polls: Vec<_> =
-        attempts.iter().filter(|line| line.kind == AttemptKind::Poll).map(|line| (line.result.as_deref(), line.count)).collect();
+    let polls: Vec<_> = attempts
+        .iter()
+        .filter(|line| line.kind == AttemptKind::Poll)
+        .map(|line| (line.result.as_deref(), line.count))
+        .collect();
     assert_eq!(polls, [(Some("ambiguous"), 1), (Some("waiting"), 5)]);
     assert_eq!(attempts.iter().filter(|line| line.kind == AttemptKind::Effect).count(), 1);
 }

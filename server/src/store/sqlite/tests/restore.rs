@@ -98,7 +98,10 @@ async fn an_exchange_that_does_not_rise_changes_nothing() {
 
     assert_eq!(desk.state(one.id).await, State::Ready, "not cancelled");
     assert!(desk.store.operation(super::desk::T, two.id).await.unwrap().is_none());
-    assert!(matches!(desk.exchange_as("d2", 7, vec![desk.take(&two)], &[], None).await, ExchangeOutcome::Done(_)), "each device its own");
+    assert!(
+        matches!(desk.exchange_as("d2", 7, vec![desk.take(&two)], &[], None).await, ExchangeOutcome::Done(_)),
+        "each device its own"
+    );
 }
 
 /// What was answered is on disk: another process opens the file and finds it all.

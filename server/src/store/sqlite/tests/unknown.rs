@@ -73,7 +73,8 @@ async fn a_late_success_settles_an_unresolved_operation() {
     desk.settle(charge.id, Source::Call { attempt }, Evidence::Answer(paid("TKL1")), MONEY).await;
 
     assert_eq!(desk.state(charge.id).await, State::Succeeded);
-    let attempts = desk.store.attempts(AttemptFilter { tenant: T.to_owned(), limit: 10, ..AttemptFilter::default() }).await.unwrap();
+    let attempts =
+        desk.store.attempts(AttemptFilter { tenant: T.to_owned(), limit: 10, ..AttemptFilter::default() }).await.unwrap();
     assert!(attempts.iter().all(|attempt| attempt.closed_at.is_some()));
     desk.healthy().await;
 }
