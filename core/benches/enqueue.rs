@@ -3,6 +3,8 @@
 //! *Bare* is rusqlite alone: the same file, pragmas, indexes and columns, one insert and one commit for each operation. At
 //! the end a table gives the ratios; the absolute numbers are those of this disk.
 
+#![expect(clippy::unwrap_used, reason = "a bench stops where something fails")]
+
 use std::{
     hint::black_box,
     io::Write as _,
@@ -13,7 +15,7 @@ use std::{
 
 use criterion::{BatchSize, Criterion};
 use rusqlite::{Connection, params};
-use tarishi_core::{Client, NewOperation, Options, SystemClock, Clock as _, protocol::OperationId};
+use tarishi_core::{Client, Clock as _, NewOperation, Options, SystemClock, protocol::OperationId};
 use tokio::runtime::Runtime;
 
 /// Bytes of each payload.
@@ -59,7 +61,8 @@ impl Bare {
         let now = SystemClock.wall_ms();
         let execute = |sql: &str| self.0.prepare_cached(sql).unwrap().execute([]).map(drop).unwrap();
         execute("BEGIN IMMEDIATE");
-        let sql = "INSERT INTO operations (id, key, fingerprint, adapter, action, version, state, size, halt, lane, head, parked,
+        let sql =
+            "INSERT INTO operations (id, key, fingerprint, adapter, action, version, state, size, halt, lane, head, parked,
             created_wall, created_up, boot, expires_up, form, payload)
             VALUES (?1, ?2, ?3, 'sms', 'send', 1, 0, ?4, 0, 1, 1, 0, ?5, ?5, 1, ?6, 0, ?7)";
         let mut statement = self.0.prepare_cached(sql).unwrap();
@@ -120,22 +123,6 @@ fn timed(work: impl FnOnce()) -> Duration {
     let began = Instant::now();
     work();
     began.elapsed()
-}
-
-fn probe() {
-    use tarishi_core::protocol::{check_payload, Fingerprint};
-    let p = payload(1);
-    let n = 20_000;
-    let t = timed(|| for _ in 0..n { black_box(operation(1)); });
-    println!("operation() {:?}", t / n);
-    let t = timed(|| for _ in 0..n { black_box(check_payload("sms", "send", 1, &p).unwrap()); });
-    println!("check {:?}", t / n);
-    let t = timed(|| for _ in 0..n { black_box(Fingerprint::of("sms", "send", &p).unwrap()); });
-    println!("fingerprint {:?}", t / n);
-    let t = timed(|| for _ in 0..n { black_box(OperationId::generate()); });
-    println!("id {:?}", t / n);
-    let t = timed(|| for _ in 0..n { black_box(SystemClock.boot_ms()); });
-    println!("clock {:?}", t / n);
 }
 
 fn table(runtime: &Runtime, folder: &Path) {
@@ -201,7 +188,6 @@ fn main() {
     }
     group.finish();
     drop((bare, client));
-    probe();
     table(&runtime, folder.path());
     criterion.final_summary();
 }

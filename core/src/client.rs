@@ -12,9 +12,9 @@ use crate::{
     inner::Inner,
     outbox::{
         change,
+        command::Tx,
         insert::{self, Prepared},
         read,
-        writer::Tx,
     },
     registry::{self, Handle},
     sync::scheduler,
@@ -250,21 +250,7 @@ impl Client {
     /// # Errors
     /// [`Error::Storage`].
     pub async fn suspend(&self, deadline: Duration) -> Result<(), Error> {
-        let inner = self.inner();
-        inner.conditions().suspended = true;
-        inner.nudge();
-        // Half the time for a running exchange to end by itself, then it is cut.
-        let flight = match tokio::time::timeout(deadline / 2, inner.flight.lock()).await {
-            Ok(flight) => flight,
-            Err(_) => {
-                inner.pause.send_replace(true);
-                inner.flight.lock().await
-            }
-        };
-        inner.pause.send_replace(true);
-        inner.outbox.suspend().await?;
-        drop(flight);
-        Ok(())
+        self.inner().suspend(deadline).await
     }
 
     /// Goes on after [`Client::suspend`].
@@ -272,11 +258,7 @@ impl Client {
     /// # Errors
     /// [`Error::AlreadyOpen`] if another process took the database meanwhile, [`Error::Storage`].
     pub async fn resume(&self) -> Result<(), Error> {
-        self.inner().outbox.resume().await?;
-        self.inner().conditions().suspended = false;
-        self.inner().pause.send_replace(false);
-        self.inner().nudge();
-        Ok(())
+        self.inner().resume().await
     }
 
     /// Signs out. The client syncs no more; open the database again to sign in as the same account.
@@ -294,7 +276,8 @@ impl Client {
     pub async fn store_value(&self, name: impl Into<String>, value: impl Into<String>) -> Result<(), Error> {
         let (name, value) = (name.into(), value.into());
         let work = move |tx: &mut Tx<'_>| {
-            let sql = "INSERT INTO settings (name, value) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = excluded.value";
+            let sql =
+                "INSERT INTO settings (name, value) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = excluded.value";
             tx.connection.prepare_cached(sql)?.execute([name, value])?;
             Ok(())
         };

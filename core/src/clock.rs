@@ -61,7 +61,11 @@ impl ManualClock {
     /// A clock at this wall time, one minute after the first boot.
     #[must_use]
     pub fn new(wall_ms: i64) -> Self {
-        Self { wall_ms: AtomicI64::new(wall_ms), boot_ms: AtomicU64::new(60_000), boot_id: Mutex::new(Some("boot-1".to_owned())) }
+        Self {
+            wall_ms: AtomicI64::new(wall_ms),
+            boot_ms: AtomicU64::new(60_000),
+            boot_id: Mutex::new(Some("boot-1".to_owned())),
+        }
     }
 
     /// Lets time pass on both clocks.

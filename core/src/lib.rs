@@ -25,6 +25,7 @@ mod outbox;
 mod registry;
 mod report;
 mod state;
+mod suspend;
 mod sync;
 pub mod transport;
 mod why;

@@ -60,7 +60,8 @@ impl Inner {
 
 /// How often each problem stands in what has not succeeded, of the last thousand rows.
 fn problem_codes(connection: &rusqlite::Connection) -> Result<std::collections::BTreeMap<String, u64>, Error> {
-    let sql = "SELECT problem FROM (SELECT problem, state FROM operations ORDER BY seq DESC LIMIT 1000) WHERE problem IS NOT NULL";
+    let sql =
+        "SELECT problem FROM (SELECT problem, state FROM operations ORDER BY seq DESC LIMIT 1000) WHERE problem IS NOT NULL";
     let mut statement = connection.prepare_cached(sql)?;
     let rows = statement.query_map([], |row| row.get::<_, String>(0))?;
     let mut codes = std::collections::BTreeMap::new();

@@ -2,4 +2,6 @@
 
 mod crash;
 mod import;
+mod scenarios;
+mod simulation;
 mod watch;

@@ -6,11 +6,11 @@ use rusqlite::params;
 use tarishi_protocol::{Change, OperationId, Origin, SyncResponse};
 
 use super::{
+    command::Tx,
     memory::Memory,
     meta,
     seal::Column,
     transition::{self, Moves, Word},
-    writer::Tx,
 };
 use crate::{
     DeviceState, Error, Event, failpoint,
@@ -43,7 +43,7 @@ pub(crate) fn apply(tx: &mut Tx<'_>, asked: &Asked, response: &SyncResponse) -> 
     wrote |= !effects.is_empty();
     let mut moves = Moves::default();
     for effect in effects {
-        carry_out(tx, &mut moves, effect)?;
+        carry_out(tx, &mut moves, &effect)?;
     }
     moves.finish(tx)?;
     failpoint::hit("device.in_apply");
@@ -67,8 +67,8 @@ fn known(tx: &Tx<'_>, asked: &Asked, response: &SyncResponse) -> Result<HashMap<
     Ok(known)
 }
 
-fn carry_out(tx: &mut Tx<'_>, moves: &mut Moves, effect: Effect<'_>) -> Result<(), Error> {
-    match effect {
+fn carry_out(tx: &mut Tx<'_>, moves: &mut Moves, effect: &Effect<'_>) -> Result<(), Error> {
+    match *effect {
         Effect::Move { id, to, outcome, problem } => {
             if let Some(row) = transition::by_id(tx, id)? {
                 moves.to(tx, &row, to, Word { outcome, problem })?;
@@ -84,6 +84,7 @@ fn carry_out(tx: &mut Tx<'_>, moves: &mut Moves, effect: Effect<'_>) -> Result<(
         Effect::TooLate { id } => {
             if let Some(row) = transition::by_id(tx, id)?.filter(|row| row.wish) {
                 tx.connection.prepare_cached("UPDATE operations SET wish = 0 WHERE seq = ?1")?.execute([row.seq])?;
+                transition::forget_wish(tx, id)?;
                 if row.state.is_unreceipted() {
                     transition::rejoin(tx, &row)?;
                 }
@@ -131,7 +132,8 @@ fn reset(tx: &mut Tx<'_>) -> Result<(), Error> {
     let connection = tx.connection;
     for from in DeviceState::ALL {
         let Some(to) = from.step(Cause::Reset).filter(|to| *to != from) else { continue };
-        let mut statement = connection.prepare("SELECT id FROM operations WHERE state = ?1 AND payload IS NOT NULL LIMIT ?2")?;
+        let mut statement =
+            connection.prepare("SELECT id FROM operations WHERE state = ?1 AND payload IS NOT NULL LIMIT ?2")?;
         for id in statement.query_map([from.code(), RESET_EVENTS_MAX], |row| super::row::id_at(row, 0))? {
             tx.news.extend(id?.map(|id| Event::OperationChanged { id, state: to }));
         }

@@ -4,10 +4,10 @@ use rusqlite::params;
 use tarishi_protocol::{Code, OperationId, Problem};
 
 use super::{
+    command::Tx,
     plan::bury,
     row::TIMED,
     transition::{self, Moves},
-    writer::Tx,
 };
 use crate::{Error, Event};
 

@@ -7,10 +7,10 @@ use rusqlite::{OptionalExtension, params};
 use tarishi_protocol::{After, AfterOn, Code, OnFailure, OperationId, Problem};
 
 use super::{
+    command::{Context, Tx},
     insert::{self, Prepared},
     row::Row,
     transition::{self, Moves},
-    writer::{Context, Tx},
 };
 use crate::{CancelOutcome, DeviceState, Error, NewOperation, OperationRecord, Priority, state::Cause};
 
@@ -41,6 +41,8 @@ fn wish(tx: &mut Tx<'_>, row: &Row) -> Result<(), Error> {
         return Ok(());
     }
     tx.connection.prepare_cached("UPDATE operations SET wish = 1, head = 0 WHERE seq = ?1")?.execute([row.seq])?;
+    let sql = "INSERT OR IGNORE INTO links (kind, id, seq) VALUES (4, ?1, ?2)";
+    tx.connection.prepare_cached(sql)?.execute(params![row.id.as_bytes(), row.seq])?;
     if row.state.is_unreceipted() {
         // Every request carries the wish from now on, so those behind it in its key may go.
         let mut moves = Moves::default();
@@ -83,7 +85,7 @@ impl Template {
 /// Replaces an operation by one with another payload.
 pub(crate) fn replace(tx: &mut Tx<'_>, id: OperationId, mut new: Prepared) -> Result<OperationRecord, Error> {
     let row = transition::by_id(tx, id)?.ok_or(Error::NotFound)?;
-    if let Some((seq, fingerprint)) = successor(tx, "replaces", id)? {
+    if let Some((seq, fingerprint)) = successor(tx, Successor::Replacement, id)? {
         if fingerprint == new.fingerprint().0 {
             return insert::record(tx, seq)?.ok_or(Error::NotFound);
         }
@@ -120,7 +122,7 @@ pub(crate) fn retry(tx: &mut Tx<'_>, id: OperationId, mut new: Prepared) -> Resu
         | DeviceState::Waiting
         | DeviceState::Unresolved => return Err(Error::not_allowed("it has not ended")),
     }
-    if successor(tx, "replaces", id)?.is_some() {
+    if successor(tx, Successor::Replacement, id)?.is_some() {
         return Err(Error::not_allowed("it was replaced"));
     }
     new.key = Some(free_key(tx, &root_of(&row, "/"), "/", 2)?);
@@ -130,18 +132,33 @@ pub(crate) fn retry(tx: &mut Tx<'_>, id: OperationId, mut new: Prepared) -> Resu
 
 /// The try again that was asked for before.
 pub(crate) fn retried(tx: &Tx<'_>, id: OperationId) -> Result<Option<OperationRecord>, Error> {
-    match successor(tx, "retry_of", id)? {
+    match successor(tx, Successor::Retry, id)? {
         Some((seq, _)) => insert::record(tx, seq),
         None => Ok(None),
     }
 }
 
-fn successor(tx: &Tx<'_>, column: &str, id: OperationId) -> Result<Option<(i64, [u8; 32])>, Error> {
-    let sql = format!("SELECT seq, fingerprint FROM operations WHERE {column} = ?1 AND {column} IS NOT NULL ORDER BY seq LIMIT 1");
-    let mut statement = tx.connection.prepare_cached(&sql)?;
-    let found = statement.query_row(params![id.as_bytes()], |row| {
-        Ok((row.get(0)?, row.get_ref(1)?.as_blob()?.try_into().unwrap_or_default()))
-    });
+#[derive(Clone, Copy)]
+enum Successor {
+    Retry,
+    Replacement,
+}
+
+/// The operation that was made to follow another, with its fingerprint.
+fn successor(tx: &Tx<'_>, kind: Successor, id: OperationId) -> Result<Option<(i64, [u8; 32])>, Error> {
+    let sql = match kind {
+        Successor::Retry => {
+            "SELECT seq, fingerprint FROM operations
+                WHERE seq IN (SELECT seq FROM links WHERE kind = 2 AND id = ?1) AND retry_of = ?1 ORDER BY seq LIMIT 1"
+        }
+        Successor::Replacement => {
+            "SELECT seq, fingerprint FROM operations
+                WHERE seq IN (SELECT seq FROM links WHERE kind = 3 AND id = ?1) AND replaces = ?1 ORDER BY seq LIMIT 1"
+        }
+    };
+    let mut statement = tx.connection.prepare_cached(sql)?;
+    let found = statement
+        .query_row(params![id.as_bytes()], |row| Ok((row.get(0)?, row.get_ref(1)?.as_blob()?.try_into().unwrap_or_default())));
     Ok(found.optional()?)
 }
 

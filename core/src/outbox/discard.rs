@@ -5,9 +5,9 @@ use rusqlite::params;
 use tarishi_protocol::{Code, Problem};
 
 use super::{
+    command::Tx,
     row::columns,
     transition::{self, Moves},
-    writer::Tx,
 };
 use crate::{DeviceState, Error, LogoutReport, state::Cause};
 
@@ -35,7 +35,10 @@ pub(crate) fn drop_unsent(tx: &mut Tx<'_>) -> Result<bool, Error> {
 
 /// Wishes to cancel everything that may be at the server.
 pub(crate) fn wish_all(tx: &mut Tx<'_>) -> Result<(), Error> {
-    tx.connection.execute("UPDATE operations SET wish = 1, head = 0 WHERE state >= 1 AND state <= 4", [])?;
+    tx.connection.execute_batch(
+        "UPDATE operations SET wish = 1, head = 0 WHERE state >= 1 AND state <= 4;
+         INSERT OR IGNORE INTO links (kind, id, seq) SELECT 4, id, seq FROM operations WHERE state >= 1 AND state <= 4;",
+    )?;
     tx.nudge = true;
     Ok(())
 }
@@ -46,6 +49,7 @@ pub(crate) fn empty(tx: &mut Tx<'_>) -> Result<(), Error> {
         "DELETE FROM operations WHERE state >= 5;
          UPDATE operations SET payload = NULL, form = 0, outcome = NULL, outcome_form = 0, blobs = NULL, size = 0,
              ordering_key = NULL;
+         DELETE FROM links WHERE kind <> 4;
          DELETE FROM notices;",
     )?;
     tx.memory.bytes = 0;

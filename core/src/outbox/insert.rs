@@ -7,10 +7,10 @@ use tarishi_protocol::{
 };
 
 use super::{
+    command::{Context, Tx},
     row::{FREE, GATED, read_record, record_columns},
     seal::Column,
     transition,
-    writer::{Context, Tx},
 };
 use crate::{DeviceState, Error, Event, NewOperation, OperationRecord, Priority, clock::date};
 
@@ -42,9 +42,10 @@ impl Prepared {
         self.wrapped.len() + 256
     }
 
-    /// It is stored by one statement: only an urgent one may lift others of its key before.
+    /// It is stored by one statement and nothing else is written.
     pub(crate) fn is_single(&self) -> bool {
-        self.lane != 0 || self.ordering_key.is_none()
+        let lifts = self.lane == 0 && self.ordering_key.is_some();
+        !lifts && self.after.is_none() && self.retry_of.is_none() && self.replaces.is_none()
     }
 
     pub(crate) fn fingerprint(&self) -> Fingerprint {
@@ -105,18 +106,16 @@ pub(crate) fn prepare(context: &Context, new: NewOperation) -> Result<Prepared, 
 
 /// Stores an operation, or finds the one that its key names already.
 pub(crate) fn insert(tx: &mut Tx<'_>, new: Prepared) -> Result<OperationRecord, Error> {
-    if let Some(key) = &new.key
-        && let Some(known) = by_key(tx, key)?
-    {
-        let (seq, fingerprint) = known;
-        if fingerprint != new.fingerprint.0 {
-            return Err(Error::KeyReused);
-        }
-        return record(tx, seq)?.ok_or(Error::NotFound);
-    }
     let size = i64::try_from(new.payload.len()).unwrap_or(i64::MAX);
     let bytes = tx.memory.bytes.saturating_add(u64::try_from(size).unwrap_or(0));
-    if tx.memory.live() >= tx.context.quota_operations || bytes > tx.context.quota_bytes {
+    let full = tx.memory.live() >= tx.context.quota_operations || bytes > tx.context.quota_bytes;
+    // The usual case leaves the question to the unique index and saves a look-up.
+    if (full || !new.is_single())
+        && let Some(known) = known(tx, &new)?
+    {
+        return Ok(known);
+    }
+    if full {
         return Err(Error::QueueFull);
     }
     let (after, parked) = gate(tx, new.after)?;
@@ -135,8 +134,8 @@ pub(crate) fn insert(tx: &mut Tx<'_>, new: Prepared) -> Result<OperationRecord, 
         head, parked, after_id, after_on, blobs, retry_of, replaces, created_wall, created_up, boot, queued_after, ttl_ms,
         expires_up, form, payload)
         VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23,
-        ?24, ?25)";
-    tx.connection.prepare_cached(sql)?.execute(params![
+        ?24, ?25) ON CONFLICT (key) WHERE key IS NOT NULL DO NOTHING";
+    let stored = tx.connection.prepare_cached(sql)?.execute(params![
         new.id.as_bytes(),
         new.key,
         new.fingerprint.0,
@@ -163,7 +162,17 @@ pub(crate) fn insert(tx: &mut Tx<'_>, new: Prepared) -> Result<OperationRecord, 
         new.form,
         new.wrapped,
     ])?;
+    if stored == 0 {
+        return known(tx, &new)?.ok_or(Error::NotFound);
+    }
     let seq = tx.connection.last_insert_rowid();
+    let parent = after.map(|after| after.operation_id);
+    for (kind, id) in [(1, parent), (2, new.retry_of), (3, new.replaces)] {
+        if let Some(id) = id {
+            let sql = "INSERT INTO links (kind, id, seq) VALUES (?1, ?2, ?3)";
+            tx.connection.prepare_cached(sql)?.execute(params![kind, id.as_bytes(), seq])?;
+        }
+    }
     tx.memory.add(DeviceState::Pending, size);
     tx.nudge = true;
     tx.news.push(Event::OperationChanged { id: new.id, state: DeviceState::Pending });
@@ -185,6 +194,16 @@ pub(crate) fn insert(tx: &mut Tx<'_>, new: Prepared) -> Result<OperationRecord, 
         after,
         cancel_requested: false,
     })
+}
+
+/// The operation that the key names already; an error if it is another one.
+fn known(tx: &Tx<'_>, new: &Prepared) -> Result<Option<OperationRecord>, Error> {
+    let Some(key) = &new.key else { return Ok(None) };
+    match by_key(tx, key)? {
+        Some((_, fingerprint)) if fingerprint != new.fingerprint.0 => Err(Error::KeyReused),
+        Some((seq, _)) => record(tx, seq),
+        None => Ok(None),
+    }
 }
 
 /// The row that a key names, with its fingerprint.

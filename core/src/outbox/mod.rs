@@ -3,6 +3,8 @@
 pub(crate) mod apply;
 pub(crate) mod aside;
 pub(crate) mod change;
+mod checkpoint;
+pub(crate) mod command;
 pub(crate) mod discard;
 pub(crate) mod insert;
 mod lock;
@@ -16,7 +18,7 @@ mod salvage;
 pub(crate) mod schema;
 pub(crate) mod seal;
 pub(crate) mod transition;
-pub(crate) mod writer;
+mod writer;
 
 use std::{
     path::PathBuf,
@@ -29,13 +31,14 @@ use tokio::sync::{broadcast, watch};
 pub use salvage::Recovery;
 
 use crate::{Error, Event, Options};
+use command::{Context, Tx};
 use lock::Lock;
 use memory::Memory;
 use meta::Uptime;
 use read::ReaderHandle;
 use schema::OpenError;
 use seal::Sealer;
-use writer::{Context, Tx, WriterHandle};
+use writer::WriterHandle;
 
 /// The queue of one account on one install.
 #[derive(Debug)]
@@ -75,7 +78,7 @@ impl Outbox {
             retention_ms: i64::try_from(options.retention.as_millis()).unwrap_or(i64::MAX),
         });
         let reader = ReaderHandle::start(schema::open_reader(&path)?)?;
-        let writer = WriterHandle::start(connection, memory, Arc::clone(&context), events, work)?;
+        let writer = WriterHandle::start(connection, memory, Arc::clone(&context), events, work, reader.slot_of_work())?;
         Ok(Self { path, writer, reader, context, lock: Arc::new(Mutex::new(Some(lock))), recovery })
     }
 
@@ -89,7 +92,12 @@ impl Outbox {
     }
 
     /// As [`Outbox::write`], for work that adds many bytes. `single`: see [`WriterHandle::submit`].
-    pub(crate) fn write_heavy<R, F>(&self, weight: usize, single: bool, work: F) -> impl Future<Output = Result<R, Error>> + Send + use<R, F>
+    pub(crate) fn write_heavy<R, F>(
+        &self,
+        weight: usize,
+        single: bool,
+        work: F,
+    ) -> impl Future<Output = Result<R, Error>> + Send + use<R, F>
     where
         R: Send + 'static,
         F: FnOnce(&mut Tx<'_>) -> Result<R, Error> + Send + 'static,

@@ -7,14 +7,16 @@ use std::collections::VecDeque;
 
 use rusqlite::{OptionalExtension, params};
 use serde_json::value::RawValue;
-use tarishi_protocol::{Code, NotificationEvent, NotificationReceipt, OnFailure, Operation, OperationId, Problem, catalog, limits};
+use tarishi_protocol::{
+    Code, NotificationEvent, NotificationReceipt, OnFailure, Operation, OperationId, Problem, catalog, limits,
+};
 
 use super::{
+    command::Tx,
     meta,
     row::{self, GATED, Row, TIMED, columns},
     seal::Column,
     transition::{self, Moves},
-    writer::Tx,
 };
 use crate::{
     Error, Event,
@@ -36,10 +38,11 @@ pub(crate) const NEXT_OF_KEY: &str = concat!(
 pub(crate) const CHILDREN: &str = concat!(
     "SELECT ",
     columns!(),
-    " FROM operations WHERE after_id = ?1 AND state <= 1 AND parked = 2 AND head = 1 LIMIT 500"
+    " FROM operations WHERE seq IN (SELECT seq FROM links WHERE kind = 1 AND id = ?1)
+    AND after_id = ?1 AND state <= 1 AND parked = 2 AND head = 1 LIMIT 500"
 );
 pub(crate) const UNPARK: &str = "UPDATE operations SET parked = 0 WHERE parked = 1 AND state <= 1 AND not_before <= ?1";
-pub(crate) const WISHES: &str = "SELECT id FROM operations WHERE wish = 1 ORDER BY seq LIMIT 501";
+pub(crate) const WISHES: &str = "SELECT id FROM links WHERE kind = 4 ORDER BY id LIMIT 501";
 
 /// What an operation's envelope adds to its payload, in bytes of JSON, about.
 const ENVELOPE_BYTES: usize = 320;

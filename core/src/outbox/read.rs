@@ -2,10 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{
-        Mutex, PoisonError,
-        mpsc::{Sender, channel},
-    },
+    sync::{Arc, Mutex, PoisonError, mpsc::channel},
     thread::JoinHandle,
 };
 
@@ -14,21 +11,33 @@ use tarishi_protocol::OperationId;
 use tokio::sync::oneshot;
 
 use super::{
+    checkpoint::{self, Slot},
     row::{Row, columns, id_at, read_record, record_columns},
     seal::Sealer,
 };
 use crate::{DeviceState, Error, Filter, OperationRecord};
 
-type Work = Box<dyn FnOnce(&mut Option<Connection>) + Send>;
+/// What the thread is asked.
+pub(crate) type Work = Box<dyn FnOnce(&mut Option<Connection>) + Send>;
 
 /// Hands queries to the thread.
-#[derive(Debug)]
 pub(crate) struct ReaderHandle {
-    sender: Mutex<Option<Sender<Work>>>,
+    sender: Slot<Work>,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
+impl core::fmt::Debug for ReaderHandle {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("ReaderHandle")
+    }
+}
+
 impl ReaderHandle {
+    /// Where its work is sent, for the checkpoints.
+    pub(super) fn slot_of_work(&self) -> Slot<Work> {
+        Arc::clone(&self.sender)
+    }
+
     pub(crate) fn start(connection: Connection) -> Result<Self, Error> {
         let (sender, receiver) = channel::<Work>();
         let mut connection = Some(connection);
@@ -38,7 +47,7 @@ impl ReaderHandle {
             }
         });
         let thread = thread.map_err(|error| Error::Storage(error.to_string()))?;
-        Ok(Self { sender: Mutex::new(Some(sender)), thread: Mutex::new(Some(thread)) })
+        Ok(Self { sender: Arc::new(Mutex::new(Some(sender))), thread: Mutex::new(Some(thread)) })
     }
 
     /// Runs a query.
@@ -60,10 +69,7 @@ impl ReaderHandle {
         let work: Work = Box::new(move |connection| {
             let _ = reply.send(work(connection));
         });
-        let queued = match &*self.sender.lock().unwrap_or_else(PoisonError::into_inner) {
-            Some(sender) => sender.send(work).map_err(|_| Error::Closed),
-            None => Err(Error::Closed),
-        };
+        let queued = if checkpoint::send(&self.sender, work) { Ok(()) } else { Err(Error::Closed) };
         async move {
             queued?;
             answer.await.unwrap_or(Err(Error::Closed))
@@ -125,7 +131,7 @@ pub(crate) fn stats(connection: &Connection) -> Result<BTreeMap<String, u64>, Er
     for sql in [
         "SELECT state, COUNT(*) FROM operations WHERE state = 0 GROUP BY state",
         "SELECT state, COUNT(*) FROM operations WHERE state >= 1 AND state <= 4 GROUP BY state",
-        "SELECT state, COUNT(*) FROM operations WHERE state >= 5 GROUP BY state",
+        "SELECT state, COUNT(*) FROM operations WHERE state >= 1 AND state >= 5 GROUP BY state",
     ] {
         let mut statement = connection.prepare_cached(sql)?;
         let rows = statement.query_map([], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?)))?;
@@ -177,10 +183,10 @@ pub(crate) fn work(connection: &Connection, now: i64) -> Result<Agenda, Error> {
         EXISTS (SELECT 1 FROM operations WHERE head = 1 AND parked = 0 AND state <= 1 AND lane = 0)
             OR EXISTS (SELECT 1 FROM operations WHERE head = 1 AND parked = 0 AND state <= 1 AND lane = 1)
             OR EXISTS (SELECT 1 FROM operations WHERE parked = 1 AND state <= 1 AND not_before <= ?1),
-        EXISTS (SELECT 1 FROM operations WHERE wish = 1) OR EXISTS (SELECT 1 FROM notices),
+        EXISTS (SELECT 1 FROM links WHERE kind = 4) OR EXISTS (SELECT 1 FROM notices),
         (SELECT MIN(not_before) FROM operations WHERE parked = 1 AND state <= 1 AND not_before > ?1),
         (SELECT MIN(expires_up) FROM operations WHERE state = 0),
-        EXISTS (SELECT 1 FROM operations WHERE state >= 1 AND state <= 4 AND state >= 2)";
+        EXISTS (SELECT 1 FROM operations WHERE state >= 1 AND state >= 2 AND state <= 4)";
     let mut statement = connection.prepare_cached(sql)?;
     let read = |row: &rusqlite::Row<'_>| {
         Ok(Agenda {

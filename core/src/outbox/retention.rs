@@ -5,7 +5,7 @@
 use rusqlite::params;
 use tarishi_protocol::catalog;
 
-use super::writer::Tx;
+use super::command::Tx;
 use crate::Error;
 
 pub(crate) const SETTLED: &str =
@@ -21,6 +21,8 @@ pub(crate) fn forget(tx: &mut Tx<'_>) -> Result<bool, Error> {
         let sql = if catalog::moves_money(action) {
             "UPDATE operations SET payload = NULL, form = 0, blobs = NULL, compact = 1 WHERE seq = ?1"
         } else {
+            let links = "DELETE FROM links WHERE kind IN (1, 2, 3) AND id = (SELECT id FROM operations WHERE seq = ?1)";
+            tx.connection.prepare_cached(links)?.execute([seq])?;
             "DELETE FROM operations WHERE seq = ?1"
         };
         tx.connection.prepare_cached(sql)?.execute([seq])?;

@@ -34,9 +34,39 @@ const EXCHANGE_JUMP: i64 = 1_000;
 const GAPS_MAX: u32 = 64;
 
 const COPIED: &[&str] = &[
-    "seq", "id", "key", "fingerprint", "adapter", "action", "version", "state", "sent", "size", "ordering_key", "halt", "lane",
-    "after_id", "after_on", "blobs", "retry_of", "replaces", "origin", "held_before", "created_wall", "created_up", "boot",
-    "queued_after", "ttl_ms", "expires_up", "settled_up", "compact", "problem", "outcome_form", "outcome", "form", "payload",
+    "seq",
+    "id",
+    "key",
+    "fingerprint",
+    "adapter",
+    "action",
+    "version",
+    "state",
+    "sent",
+    "size",
+    "ordering_key",
+    "halt",
+    "lane",
+    "after_id",
+    "after_on",
+    "blobs",
+    "retry_of",
+    "replaces",
+    "origin",
+    "held_before",
+    "created_wall",
+    "created_up",
+    "boot",
+    "queued_after",
+    "ttl_ms",
+    "expires_up",
+    "settled_up",
+    "compact",
+    "problem",
+    "outcome_form",
+    "outcome",
+    "form",
+    "payload",
     "wish",
 ];
 
@@ -186,7 +216,11 @@ fn integer(value: &Value) -> Option<i64> {
 /// Works out anew who stands first in each key and who waits for a parent.
 fn rebuild_order(fresh: &Connection) -> rusqlite::Result<()> {
     fresh.execute_batch(
-        "UPDATE operations SET head = 1 WHERE state <= 1 AND wish = 0 AND ordering_key IS NULL;
+        "INSERT OR IGNORE INTO links SELECT 1, after_id, seq FROM operations WHERE after_id IS NOT NULL;
+         INSERT OR IGNORE INTO links SELECT 2, retry_of, seq FROM operations WHERE retry_of IS NOT NULL;
+         INSERT OR IGNORE INTO links SELECT 3, replaces, seq FROM operations WHERE replaces IS NOT NULL;
+         INSERT OR IGNORE INTO links SELECT 4, id, seq FROM operations WHERE wish = 1;
+         UPDATE operations SET head = 1 WHERE state <= 1 AND wish = 0 AND ordering_key IS NULL;
          UPDATE operations SET head = 1 WHERE seq IN (SELECT MIN(seq) FROM operations
              WHERE ordering_key IS NOT NULL AND state <= 1 AND aside = 0 AND wish = 0 GROUP BY ordering_key);
          UPDATE operations SET parked = 2 WHERE after_id IS NOT NULL AND state <= 1

@@ -17,10 +17,19 @@ const CHECKED_BYTES_MAX: u64 = 64 * 1024 * 1024;
 /// `head`: may stand first in a batch: without an ordering key, or the oldest of its key in the order.
 /// `parked`: 1 = not before `not_before`, 2 = its parent has no receipt yet. `aside`: out of its key's order for good.
 /// `wish`: the person wants it cancelled and the server has not answered. Times ending in `_up` are of the uptime clock.
+///
+/// Every index is opened by every insert, so what few rows need lies in `links` instead: kind 1 = `seq` waits for the parent
+/// `id`, 2 = `seq` tries `id` again, 3 = `seq` replaces `id`, 4 = somebody wishes to cancel `id`.
 const V1: &str = "
 CREATE TABLE meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
 CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE notices (seq INTEGER PRIMARY KEY, notification_id TEXT NOT NULL, event TEXT NOT NULL, at_up INTEGER NOT NULL);
+CREATE TABLE links (
+    kind INTEGER NOT NULL,
+    id BLOB NOT NULL,
+    seq INTEGER NOT NULL,
+    PRIMARY KEY (kind, id, seq)
+) WITHOUT ROWID;
 CREATE TABLE operations (
     seq INTEGER PRIMARY KEY,
     id BLOB NOT NULL,
@@ -69,14 +78,9 @@ CREATE INDEX operations_heads ON operations (lane, seq) WHERE head = 1 AND parke
 CREATE INDEX operations_keyed ON operations (ordering_key, seq)
     WHERE ordering_key IS NOT NULL AND state <= 1 AND aside = 0 AND wish = 0;
 CREATE INDEX operations_parked ON operations (not_before) WHERE parked = 1 AND state <= 1;
-CREATE INDEX operations_children ON operations (after_id) WHERE after_id IS NOT NULL AND state <= 1;
 CREATE INDEX operations_expiring ON operations (expires_up, size) WHERE state = 0;
-CREATE INDEX operations_open ON operations (state, size) WHERE state >= 1 AND state <= 4;
-CREATE INDEX operations_wishes ON operations (seq) WHERE wish = 1;
-CREATE INDEX operations_ended ON operations (state) WHERE state >= 5;
+CREATE INDEX operations_states ON operations (state, size) WHERE state >= 1;
 CREATE INDEX operations_settled ON operations (settled_up) WHERE state >= 5 AND compact = 0;
-CREATE INDEX operations_retries ON operations (retry_of) WHERE retry_of IS NOT NULL;
-CREATE INDEX operations_replacements ON operations (replaces) WHERE replaces IS NOT NULL;
 ";
 
 /// Why a file could not be opened.
@@ -115,6 +119,8 @@ pub(crate) fn open_reader(path: &Path) -> Result<Connection, Error> {
     let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(core::time::Duration::from_secs(5))?;
     connection.pragma_update(None, "query_only", true)?;
+    // It moves the log into the file, so its syncs must be as good as the writer's.
+    sync_fully(&connection)?;
     connection.set_prepared_statement_cache_capacity(64);
     Ok(connection)
 }
@@ -123,15 +129,21 @@ pub(crate) fn open_reader(path: &Path) -> Result<Connection, Error> {
 pub(crate) fn prepare(connection: &Connection) -> rusqlite::Result<()> {
     connection.busy_timeout(core::time::Duration::from_secs(5))?;
     connection.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(()))?;
+    sync_fully(connection)?;
+    connection.query_row(&format!("PRAGMA wal_autocheckpoint = {}", super::checkpoint::PAGES_MAX), [], |_| Ok(()))?;
+    connection.pragma_update(None, "temp_store", "MEMORY")?;
+    connection.query_row("PRAGMA journal_size_limit = 8388608", [], |_| Ok(()))?;
+    connection.set_prepared_statement_cache_capacity(128);
+    Ok(())
+}
+
+fn sync_fully(connection: &Connection) -> rusqlite::Result<()> {
     connection.pragma_update(None, "synchronous", "FULL")?;
     if cfg!(target_vendor = "apple") {
         // There a plain fsync leaves the data in the drive's cache.
         connection.pragma_update(None, "fullfsync", true)?;
         connection.pragma_update(None, "checkpoint_fullfsync", true)?;
     }
-    connection.pragma_update(None, "temp_store", "MEMORY")?;
-    connection.query_row("PRAGMA journal_size_limit = 8388608", [], |_| Ok(()))?;
-    connection.set_prepared_statement_cache_capacity(128);
     Ok(())
 }
 
@@ -187,23 +199,23 @@ mod tests {
         let plan = |sql: &str| -> String {
             let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
             let count = statement.parameter_count();
-            let rows = statement
-                .query_map(rusqlite::params_from_iter(vec![0_i64; count]), |row| row.get::<_, String>(3))
-                .unwrap();
+            let rows =
+                statement.query_map(rusqlite::params_from_iter(vec![0_i64; count]), |row| row.get::<_, String>(3)).unwrap();
             rows.map(Result::unwrap).collect::<Vec<_>>().join("; ")
         };
         for (sql, index) in [
             (super::super::plan::HEADS, "operations_heads"),
             (super::super::plan::NEXT_OF_KEY, "operations_keyed"),
-            (super::super::plan::CHILDREN, "operations_children"),
+            (super::super::plan::CHILDREN, "PRIMARY KEY (kind=? AND id=?)"),
+            (super::super::transition::RELEASE, "PRIMARY KEY (kind=? AND id=?)"),
             (super::super::plan::UNPARK, "operations_parked"),
-            (super::super::plan::WISHES, "operations_wishes"),
+            (super::super::plan::WISHES, "PRIMARY KEY (kind=?)"),
             (super::super::transition::EXPIRED, "operations_expiring"),
             (super::super::retention::SETTLED, "operations_settled"),
         ] {
             let plan = plan(sql);
             assert!(plan.contains(index), "{index}: {plan}");
-            assert!(!plan.contains("TEMP B-TREE"), "{index}: {plan}");
+            assert!(!plan.contains("TEMP B-TREE") && !plan.contains("SCAN operations"), "{index}: {plan}");
         }
     }
 }

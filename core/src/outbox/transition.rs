@@ -6,21 +6,23 @@ use rusqlite::{OptionalExtension, params};
 use tarishi_protocol::{Code, OperationId, Problem};
 
 use super::{
+    command::Tx,
     row::{Row, columns},
     seal::Column,
-    writer::Tx,
 };
 use crate::{DeviceState, Error, Event, state::Cause};
 
 const BY_ID: &str = concat!("SELECT ", columns!(), " FROM operations WHERE id = ?1");
 const BY_SEQ: &str = concat!("SELECT ", columns!(), " FROM operations WHERE seq = ?1");
-pub(crate) const EXPIRED: &str = concat!(
+pub(crate) const EXPIRED: &str =
+    concat!("SELECT ", columns!(), " FROM operations WHERE state = 0 AND expires_up <= ?1 ORDER BY expires_up LIMIT 500");
+const CHILDREN_HERE: &str = concat!(
     "SELECT ",
     columns!(),
-    " FROM operations WHERE state = 0 AND expires_up <= ?1 ORDER BY expires_up LIMIT 500"
+    " FROM operations WHERE seq IN (SELECT seq FROM links WHERE kind = 1 AND id = ?1) AND after_id = ?1 AND state = 0"
 );
-const CHILDREN_HERE: &str =
-    concat!("SELECT ", columns!(), " FROM operations WHERE after_id = ?1 AND state <= 1 AND state = 0");
+pub(crate) const RELEASE: &str = "UPDATE operations SET parked = 0
+    WHERE seq IN (SELECT seq FROM links WHERE kind = 1 AND id = ?1) AND after_id = ?1 AND state <= 1 AND parked = 2";
 const FIRST_OF_KEY: &str = "SELECT seq, head FROM operations
     WHERE ordering_key = ?1 AND state <= 1 AND aside = 0 AND wish = 0 ORDER BY seq LIMIT 1";
 
@@ -61,6 +63,9 @@ impl Moves {
             wish = CASE WHEN ?2 >= 5 THEN 0 ELSE wish END, parked = 0, not_before = 0, strikes = 0 WHERE seq = ?1";
         let mut statement = tx.connection.prepare_cached(sql)?;
         statement.execute(params![row.seq, to.code(), problem, form, outcome, settled])?;
+        if row.wish && to.is_ended() {
+            forget_wish(tx, row.id)?;
+        }
         self.moved(tx, row, to)
     }
 
@@ -81,8 +86,7 @@ impl Moves {
         tx.memory.remove(row.state, row.size);
         tx.memory.add(to, row.size);
         if row.state.is_unreceipted() && !to.is_unreceipted() {
-            let release = "UPDATE operations SET parked = 0 WHERE after_id = ?1 AND state <= 1 AND parked = 2";
-            let freed = tx.connection.prepare_cached(release)?.execute([row.id.as_bytes()])?;
+            let freed = tx.connection.prepare_cached(RELEASE)?.execute([row.id.as_bytes()])?;
             tx.nudge |= freed > 0;
             self.leaves_order(row);
         }
@@ -137,6 +141,13 @@ pub(crate) fn rejoin(tx: &mut Tx<'_>, row: &Row) -> Result<(), Error> {
         WHERE ordering_key = ?1 AND state <= 1 AND aside = 0 AND wish = 0 AND head = 1";
     tx.connection.prepare_cached(demote)?.execute([key])?;
     promote(tx, key)
+}
+
+/// The wish to cancel was answered, by word or by an end.
+pub(crate) fn forget_wish(tx: &Tx<'_>, id: OperationId) -> Result<(), Error> {
+    let sql = "DELETE FROM links WHERE kind = 4 AND id = ?1";
+    tx.connection.prepare_cached(sql)?.execute([id.as_bytes()])?;
+    Ok(())
 }
 
 /// Expires what grew too old before it was ever sent; at most 500 rows, `true` if there may be more.

@@ -7,7 +7,7 @@
 use std::{
     sync::{
         Arc, Mutex, PoisonError,
-        mpsc::{Receiver, Sender, channel},
+        mpsc::{Receiver, channel},
     },
     thread::JoinHandle,
 };
@@ -15,87 +15,30 @@ use std::{
 use rusqlite::Connection;
 use tokio::sync::{broadcast, oneshot, watch};
 
-use super::{memory::Memory, meta::Uptime, seal::Sealer};
+use super::{
+    checkpoint::{self, Checkpointer, Slot},
+    command::{Command, Context, Task, Tx},
+    memory::Memory,
+    read::Work,
+};
 use crate::{Error, Event};
 
 /// Commands in one transaction, at most.
 const GROUP_MAX: usize = 256;
 /// Bytes of payload in one transaction, about, at most.
 const GROUP_BYTES_MAX: usize = 4 * 1024 * 1024;
-/// How often the thread steps back for callers that are on their way.
-const PATIENCE: u32 = 16;
+/// How often the thread steps back for the next caller that is on its way.
+const PATIENCE: u32 = 32;
+/// How often it steps back before it sleeps; some 50 microseconds.
+const LINGER: u32 = 100;
 
-/// What commands need and nobody changes.
-#[derive(Debug)]
-pub(crate) struct Context {
-    pub(crate) uptime: Uptime,
-    pub(crate) sealer: Sealer,
-    pub(crate) quota_operations: u64,
-    pub(crate) quota_bytes: u64,
-    pub(crate) retention_ms: i64,
-}
+pub(super) type Control = Box<dyn FnOnce(&mut Writer) + Send>;
 
-/// The transaction a command runs in.
-pub(crate) struct Tx<'a> {
-    pub(crate) connection: &'a Connection,
-    pub(crate) memory: &'a mut Memory,
-    pub(crate) context: &'a Context,
-    /// Told after the commit.
-    pub(crate) news: Vec<Event>,
-    /// There is something to send: wake whoever syncs, after the commit.
-    pub(crate) nudge: bool,
-}
-
-trait Command: Send {
-    fn weight(&self) -> usize;
-    /// It writes by one last statement, so a failure leaves nothing to undo.
-    fn is_single(&self) -> bool;
-    /// Runs; `false` undoes it.
-    fn run(&mut self, tx: &mut Tx<'_>) -> bool;
-    fn answer(self: Box<Self>, committed: Result<(), Error>);
-}
-
-struct Task<F, R> {
-    weight: usize,
-    single: bool,
-    work: Option<F>,
-    result: Option<Result<R, Error>>,
-    reply: oneshot::Sender<Result<R, Error>>,
-}
-
-impl<F, R> Command for Task<F, R>
-where
-    F: FnOnce(&mut Tx<'_>) -> Result<R, Error> + Send,
-    R: Send,
-{
-    fn weight(&self) -> usize {
-        self.weight
-    }
-
-    fn is_single(&self) -> bool {
-        self.single
-    }
-
-    fn run(&mut self, tx: &mut Tx<'_>) -> bool {
-        self.result = self.work.take().map(|work| work(tx));
-        matches!(self.result, Some(Ok(_)))
-    }
-
-    fn answer(self: Box<Self>, committed: Result<(), Error>) {
-        let answer = match (self.result, committed) {
-            // An own failure is the more telling one.
-            (Some(Err(error)), _) | (_, Err(error)) => Err(error),
-            (Some(Ok(value)), Ok(())) => Ok(value),
-            (None, Ok(())) => Err(Error::Closed),
-        };
-        let _ = self.reply.send(answer);
-    }
-}
-
-type Control = Box<dyn FnOnce(&mut Writer) + Send>;
-
-enum Message {
+/// What the thread is asked.
+pub(super) enum Message {
+    /// Part of a transaction.
     Command(Box<dyn Command>),
+    /// Between transactions.
     Control(Control),
 }
 
@@ -106,13 +49,19 @@ pub(crate) struct Writer {
     context: Arc<Context>,
     events: broadcast::Sender<Event>,
     work: watch::Sender<()>,
+    checkpointer: Checkpointer,
 }
 
 /// Hands commands to the thread.
-#[derive(Debug)]
 pub(crate) struct WriterHandle {
-    sender: Mutex<Option<Sender<Message>>>,
+    sender: Slot<Message>,
     thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl core::fmt::Debug for WriterHandle {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("WriterHandle")
+    }
 }
 
 impl WriterHandle {
@@ -123,23 +72,31 @@ impl WriterHandle {
         context: Arc<Context>,
         events: broadcast::Sender<Event>,
         work: watch::Sender<()>,
+        reader: Slot<Work>,
     ) -> Result<Self, Error> {
         let (sender, receiver) = channel();
-        let mut writer = Writer { connection: Some(connection), memory, context, events, work };
+        let sender: Slot<Message> = Arc::new(Mutex::new(Some(sender)));
+        let checkpointer = Checkpointer::new(reader, Arc::clone(&sender));
+        let mut writer = Writer { connection: Some(connection), memory, context, events, work, checkpointer };
         let thread = std::thread::Builder::new().name("tarishi-writer".to_owned()).spawn(move || writer.run(&receiver));
         let thread = thread.map_err(|error| Error::Storage(error.to_string()))?;
-        Ok(Self { sender: Mutex::new(Some(sender)), thread: Mutex::new(Some(thread)) })
+        Ok(Self { sender, thread: Mutex::new(Some(thread)) })
     }
 
     /// Queues a command at once; the future only waits for its answer. `single`: it writes by one last statement, which is
     /// all or nothing by itself, and does without a savepoint.
-    pub(crate) fn submit<R, F>(&self, weight: usize, single: bool, work: F) -> impl Future<Output = Result<R, Error>> + Send + use<R, F>
+    pub(crate) fn submit<R, F>(
+        &self,
+        weight: usize,
+        single: bool,
+        work: F,
+    ) -> impl Future<Output = Result<R, Error>> + Send + use<R, F>
     where
         R: Send + 'static,
         F: FnOnce(&mut Tx<'_>) -> Result<R, Error> + Send + 'static,
     {
         let (reply, answer) = oneshot::channel();
-        let task = Task { weight, single, work: Some(work), result: None, reply };
+        let task = Task::new(weight, single, work, reply);
         let queued = self.send(Message::Command(Box::new(task)));
         async move {
             queued?;
@@ -164,8 +121,7 @@ impl WriterHandle {
     }
 
     fn send(&self, message: Message) -> Result<(), Error> {
-        let sender = self.sender.lock().unwrap_or_else(PoisonError::into_inner);
-        sender.as_ref().ok_or(Error::Closed)?.send(message).map_err(|_| Error::Closed)
+        if checkpoint::send(&self.sender, message) { Ok(()) } else { Err(Error::Closed) }
     }
 
     /// Finishes what is queued and ends the thread.
@@ -186,10 +142,10 @@ impl Drop for WriterHandle {
 
 impl Writer {
     fn run(&mut self, receiver: &Receiver<Message>) {
-        let mut last = 0;
-        while let Ok(first) = receiver.recv() {
+        let mut expected = 0;
+        while let Some(first) = next_of(receiver) {
             let control = match first {
-                Message::Command(first) => self.transaction(first, receiver, &mut last),
+                Message::Command(first) => self.transaction(first, receiver, &mut expected),
                 Message::Control(work) => Some(work),
             };
             if let Some(work) = control {
@@ -202,7 +158,10 @@ impl Writer {
     }
 
     /// Runs commands as they come in, commits, answers. Gives back what must run between transactions.
-    fn transaction(&mut self, first: Box<dyn Command>, receiver: &Receiver<Message>, last: &mut usize) -> Option<Control> {
+    ///
+    /// `expected`: as many as shared a commit lately. Callers that were answered by the last commit are about to come back;
+    /// a commit costs far more than the moment they need.
+    fn transaction(&mut self, first: Box<dyn Command>, receiver: &Receiver<Message>, expected: &mut usize) -> Option<Control> {
         let Some(connection) = self.connection.take() else {
             first.answer(Err(Error::Suspended));
             return None;
@@ -211,8 +170,7 @@ impl Writer {
         let mut group = Group::default();
         let mut control = None;
         let mut running = execute(&connection, "BEGIN IMMEDIATE");
-        // Callers that were answered by the last commit are about to come back: give them a moment to share this one.
-        let mut patience = if *last > 1 { PATIENCE } else { 0 };
+        let mut patience = PATIENCE;
         let mut next = Some(first);
         while group.commands.len() < GROUP_MAX && group.bytes < GROUP_BYTES_MAX {
             match next.take().map(Message::Command).or_else(|| receiver.try_recv().ok()) {
@@ -220,19 +178,20 @@ impl Writer {
                     running = running.and_then(|()| self.run_command(&connection, &mut *command, &mut group));
                     group.bytes += command.weight();
                     group.commands.push(command);
+                    patience = PATIENCE;
                 }
                 Some(Message::Control(work)) => {
                     control = Some(work);
                     break;
                 }
-                None if patience > 0 && group.commands.len() < *last => {
+                None if patience > 0 && group.commands.len() < *expected => {
                     patience -= 1;
                     std::thread::yield_now();
                 }
                 None => break,
             }
         }
-        *last = group.commands.len();
+        *expected = group.commands.len().max(*expected - expected.div_ceil(8));
         let done = running.and_then(|()| execute(&connection, "COMMIT"));
         if let Err(error) = &done {
             tracing::error!(%error, "the outbox could not commit");
@@ -252,6 +211,7 @@ impl Writer {
             if group.nudge {
                 self.work.send_replace(());
             }
+            self.checkpointer.committed(group.bytes);
         }
         control
     }
@@ -274,7 +234,11 @@ impl Writer {
         self.memory = before;
         if connection.is_autocommit() {
             // The disk is full or fails: SQLite gave up the whole transaction, and with it what ran before.
-            return if is_first { execute(connection, "BEGIN IMMEDIATE") } else { Err(Error::Storage("disk failure".to_owned())) };
+            return if is_first {
+                execute(connection, "BEGIN IMMEDIATE")
+            } else {
+                Err(Error::Storage("disk failure".to_owned()))
+            };
         }
         if is_first {
             execute(connection, "ROLLBACK")?;
@@ -286,6 +250,18 @@ impl Writer {
         }
         Ok(())
     }
+}
+
+/// Waits for the next message. A caller that was just answered often comes back within microseconds: for that long the thread
+/// only steps back, since sleeping and being woken would cost more than both.
+fn next_of(receiver: &Receiver<Message>) -> Option<Message> {
+    for _ in 0..LINGER {
+        if let Ok(message) = receiver.try_recv() {
+            return Some(message);
+        }
+        std::thread::yield_now();
+    }
+    receiver.recv().ok()
 }
 
 /// What shares one commit.

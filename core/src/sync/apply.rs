@@ -18,12 +18,7 @@ pub(crate) const LATER_MS_MAX: i64 = 24 * 3_600 * 1_000;
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Effect<'r> {
     /// Move a row, taking over the server's words.
-    Move {
-        id: OperationId,
-        to: DeviceState,
-        outcome: Option<&'r serde_json::Value>,
-        problem: Option<&'r Problem>,
-    },
+    Move { id: OperationId, to: DeviceState, outcome: Option<&'r serde_json::Value>, problem: Option<&'r Problem> },
     /// Send it again, not before so many milliseconds.
     Park { id: OperationId, wait_ms: i64, problem: Option<&'r Problem> },
     /// The wish to cancel came too late: stop wishing.

@@ -24,9 +24,10 @@ use crate::{
     inner::Inner,
     outbox::{
         apply::{self, Asked},
-        aside, meta,
+        aside,
+        command::Tx,
+        meta,
         plan::{self, Ask, Batch},
-        writer::Tx,
     },
 };
 
@@ -77,12 +78,7 @@ impl Engine {
 }
 
 /// Runs one exchange.
-pub(crate) async fn exchange(
-    inner: &Inner,
-    engine: &mut Engine,
-    mode: Mode,
-    report: &mut SyncReport,
-) -> Result<Step, Error> {
+pub(crate) async fn exchange(inner: &Inner, engine: &mut Engine, mode: Mode, report: &mut SyncReport) -> Result<Step, Error> {
     if !engine.loaded {
         inner.load_facts().await?;
         engine.loaded = true;
@@ -117,7 +113,7 @@ pub(crate) async fn exchange(
         }
         break (verdict, measure);
     };
-    inner.conditions().last_exchange = Some((inner.wall_ms(), name_of(&verdict)));
+    inner.conditions().last_exchange = Some((inner.wall_ms(), verdict.name()));
     match verdict {
         Verdict::Answer(response) => Box::pin(answered(inner, engine, batch, *response, measure, report)).await,
         failed => failed_step(inner, engine, &batch, failed, measure).await,
@@ -288,21 +284,4 @@ pub(super) async fn not_before(inner: &Inner, after: Duration) -> Result<(), Err
         Ok(meta::put(tx.connection, meta::HARD_UNTIL, until)?)
     };
     inner.outbox.write(work).await
-}
-
-fn name_of(verdict: &SyncVerdict) -> &'static str {
-    match verdict {
-        Verdict::Answer(_) => "answered",
-        Verdict::Unreachable => "unreachable",
-        Verdict::Interrupted => "interrupted",
-        Verdict::TimedOut => "timed out",
-        Verdict::Unauthorized => "unauthorized",
-        Verdict::Forbidden => "forbidden",
-        Verdict::TooLarge => "too large",
-        Verdict::NotBefore(_) => "told to wait",
-        Verdict::TooOld => "upgrade required",
-        Verdict::Rejected => "rejected",
-        Verdict::Failed => "server error",
-        Verdict::Stale => "stale exchange",
-    }
 }

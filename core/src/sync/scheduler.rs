@@ -188,12 +188,7 @@ fn storage_pause(error: &crate::Error, now: i64) -> Wake {
     Wake::At(now.saturating_add(STORAGE_PAUSE_MS))
 }
 
-async fn housekeeping(
-    inner: &Inner,
-    agenda: &Agenda,
-    now: i64,
-    forgot_at: &mut Option<i64>,
-) -> Result<(), crate::Error> {
+async fn housekeeping(inner: &Inner, agenda: &Agenda, now: i64, forgot_at: &mut Option<i64>) -> Result<(), crate::Error> {
     if agenda.expires.is_some_and(|expires| expires <= now) {
         while inner.outbox.write(transition::sweep).await? {}
     }

@@ -16,7 +16,7 @@ use crate::{
     clock::date,
     failpoint,
     inner::Inner,
-    outbox::{meta, plan::Batch, writer::Tx},
+    outbox::{command::Tx, meta, plan::Batch},
 };
 
 /// An exchange of nothing may take this long on the worst network.
@@ -74,13 +74,8 @@ pub(super) async fn send(
     }
     // A slow link carries about a byte in a millisecond.
     let timeout = Duration::from_millis(TIMEOUT_MS + wait_secs * 1_000 + u64::try_from(size).unwrap_or(0));
-    let request = TransportRequest {
-        method: "POST".to_owned(),
-        path: "/api/v2/sync".to_owned(),
-        headers,
-        body: encoded.bytes,
-        timeout,
-    };
+    let request =
+        TransportRequest { method: "POST".to_owned(), path: "/api/v2/sync".to_owned(), headers, body: encoded.bytes, timeout };
     failpoint::hit("device.before_send");
     let began = inner.now();
     let Some(result) = guarded(&*inner.transport, request, if held { mode.cut.clone() } else { None }).await else {

@@ -35,6 +35,26 @@ pub(crate) enum Verdict<T> {
     Stale,
 }
 
+impl<T> Verdict<T> {
+    /// In words, for the report to support.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Answer(_) => "answered",
+            Self::Unreachable => "unreachable",
+            Self::Interrupted => "interrupted",
+            Self::TimedOut => "timed out",
+            Self::Unauthorized => "unauthorized",
+            Self::Forbidden => "forbidden",
+            Self::TooLarge => "too large",
+            Self::NotBefore(_) => "told to wait",
+            Self::TooOld => "upgrade required",
+            Self::Rejected => "rejected",
+            Self::Failed => "server error",
+            Self::Stale => "stale exchange",
+        }
+    }
+}
+
 /// Reads an answer.
 pub(crate) fn read<T: serde::de::DeserializeOwned>(result: Result<TransportResponse, TransportError>) -> Verdict<T> {
     let response = match result {

@@ -48,7 +48,8 @@ async fn an_adapter_unknown_here_takes_free_json() {
 async fn a_double_tap_is_one_operation() {
     let phone = Phone::new();
     let first = phone.add(charge("fee-1")).await;
-    let spelled_otherwise = r#"{ "reference":"FEE-1","phone":"+254712345678", "amount":{"currency":"KES","amount":"1000.00"} }"#;
+    let spelled_otherwise =
+        r#"{ "reference":"FEE-1","phone":"+254712345678", "amount":{"currency":"KES","amount":"1000.00"} }"#;
     let second = phone.add(NewOperation::new("mpesa", "charge", spelled_otherwise).with_key("fee-1")).await;
     assert_eq!(first, second);
     assert_eq!(phone.client.enqueue(charge_of("fee-1", "2000.00")).await, Err(Error::KeyReused));

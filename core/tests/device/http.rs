@@ -93,7 +93,9 @@ async fn a_whole_sync_runs_over_real_http_compressed_both_ways() {
     assert!(report.bytes_up < 12_000, "{report:?}");
     let heads = heads.lock().unwrap();
     let post = heads.iter().find(|head| head.starts_with("post /api/v2/sync ")).unwrap();
-    for line in ["authorization: bearer td_1", "content-encoding: gzip", "accept-encoding: gzip", "content-type: application/json"] {
+    for line in
+        ["authorization: bearer td_1", "content-encoding: gzip", "accept-encoding: gzip", "content-type: application/json"]
+    {
         assert!(post.contains(line), "{line} in {post}");
     }
 }

@@ -1,5 +1,7 @@
 //! The device core as an app meets it: a real SQLite file, the public verbs, a scripted server.
 
+#![expect(clippy::unwrap_used, reason = "a test helper stops the test")]
+
 mod change;
 mod enqueue;
 mod http;
@@ -16,9 +18,7 @@ use std::{path::Path, sync::Arc, time::Duration};
 
 use tarishi_core::{
     Client, Clock, DeviceState, Filter, ManualClock, NewOperation, OperationRecord, Options, SyncReport, SystemClock,
-    protocol::{
-        Change, Operation, OperationId, Origin, Problem, Receipt, ReceiptStatus, State, SyncRequest, SyncResponse,
-    },
+    protocol::{Change, Operation, OperationId, Origin, Problem, Receipt, ReceiptStatus, State, SyncRequest, SyncResponse},
     transport::memory::{MemoryTransport, Step, friendly},
 };
 

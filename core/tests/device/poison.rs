@@ -47,7 +47,8 @@ async fn one_operation_that_breaks_the_request_steps_aside_and_all_others_arrive
         good.flat_map(|request| request.operations.iter().map(|op| op.id)).filter(|id| seen.insert(*id)).collect()
     };
     for parity in 0..2 {
-        let in_order: Vec<_> = ids.iter().enumerate().filter(|(n, id)| n % 2 == parity && **id != bad).map(|(_, id)| *id).collect();
+        let in_order: Vec<_> =
+            ids.iter().enumerate().filter(|(n, id)| n % 2 == parity && **id != bad).map(|(_, id)| *id).collect();
         let arrived: Vec<_> = accepted.iter().filter(|id| in_order.contains(id)).copied().collect();
         assert_eq!(arrived, in_order, "bisecting keeps the order of each key");
     }

@@ -96,7 +96,7 @@ async fn a_payload_whose_bits_flipped_is_never_sent() {
     drop(client);
     assert_eq!(damage(&path, b"\"1000.00\"", b"\"9000.00\""), 1);
     // Something the check finds, so that the file is salvaged at all.
-    damage(&path, b"operations_wishes", b"operations_wish\x00\x00");
+    damage(&path, b"operations_settled", b"operations_settl\x00\x00");
     let client = Client::open(crate::options(folder.path(), &server, &clock)).unwrap();
     let phone = Phone { client, server, clock, folder };
     let recovery = phone.client.recovery().unwrap();

@@ -102,9 +102,7 @@ async fn without_a_token_it_pauses_and_says_so_once() {
     phone.server.handle(|_| Step::status(401));
     phone.client.start();
     let stored = phone.add(sms("a")).await;
-    let said = async {
-        while events.recv().await.unwrap() != Event::NeedsAuth {}
-    };
+    let said = async { while events.recv().await.unwrap() != Event::NeedsAuth {} };
     tokio::time::timeout(Duration::from_secs(5), said).await.unwrap();
     let asked = phone.server.requests().len();
     for _ in 0..50 {

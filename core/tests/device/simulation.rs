@@ -67,12 +67,12 @@ impl Server {
             return Receipt { state, ..receipt(id, status) };
         }
         let key = operation.ordering_key.clone();
-        if roll(dice) % 9 == 0 || (key.is_some() && held.contains(&key)) {
+        if roll(dice).is_multiple_of(9) || (key.is_some() && held.contains(&key)) {
             held.insert(key);
             return later(id, roll(dice) % 2_000, None);
         }
         assert!(self.keys.insert(operation.idempotency_key.clone(), id).is_none_or(|known| known == id));
-        let refused = roll(dice) % 11 == 0;
+        let refused = roll(dice).is_multiple_of(11);
         self.verdicts.insert(id, if refused { Verdict::Refused } else { Verdict::Held });
         if !refused {
             self.effects.push((id, key));
@@ -98,11 +98,11 @@ impl Server {
     fn run(&mut self, dice: &mut u64) {
         let held: Vec<_> = self.effects.iter().map(|(id, _)| *id).filter(|id| self.verdicts[id] == Verdict::Held).collect();
         for id in held {
-            if roll(dice) % 3 > 0 {
+            if !roll(dice).is_multiple_of(3) {
                 break;
             }
             self.verdicts.insert(id, Verdict::Ran);
-            self.tell(id, if roll(dice) % 4 == 0 { State::Failed } else { State::Succeeded });
+            self.tell(id, if roll(dice).is_multiple_of(4) { State::Failed } else { State::Succeeded });
         }
     }
 
@@ -126,7 +126,7 @@ async fn world(seed: u64) {
     phone.server.handle(move |request| {
         let mut server = shared.lock().unwrap();
         let calm = *quiet.lock().unwrap();
-        if !calm && roll(&mut dice) % 4 == 0 && !copies.is_empty() {
+        if !calm && roll(&mut dice).is_multiple_of(4) && !copies.is_empty() {
             let copy = copies.swap_remove(roll(&mut dice) as usize % copies.len());
             server.take(&copy, &mut dice);
         }
@@ -139,7 +139,7 @@ async fn world(seed: u64) {
             _ => {}
         }
         match server.take(request, &mut dice) {
-            Some(_) if !calm && roll(&mut dice) % 4 == 0 => Step::Fail(TransportError::Interrupted),
+            Some(_) if !calm && roll(&mut dice).is_multiple_of(4) => Step::Fail(TransportError::Interrupted),
             Some(response) => Step::answer(move |_| response),
             None => panic!("a fresh request was stale"),
         }
@@ -148,16 +148,16 @@ async fn world(seed: u64) {
     let mut made: Vec<(OperationId, Option<String>)> = Vec::new();
     for turn in 0..25_u32 {
         for _ in 0..roll(&mut dice) % 3 {
-            let key = (roll(&mut dice) % 4 > 0).then(|| format!("k{}", roll(&mut dice) % 2));
+            let key = (!roll(&mut dice).is_multiple_of(4)).then(|| format!("k{}", roll(&mut dice) % 2));
             let mut new = charge(&format!("fee-{turn}-{}", made.len()));
             new.ordering_key.clone_from(&key);
             made.push((phone.add(new).await.id, key));
         }
-        if roll(&mut dice) % 4 == 0 && !made.is_empty() {
+        if roll(&mut dice).is_multiple_of(4) && !made.is_empty() {
             let (id, _) = made[roll(&mut dice) as usize % made.len()];
             phone.client.cancel(id).await.unwrap();
         }
-        if roll(&mut dice) % 6 == 0 {
+        if roll(&mut dice).is_multiple_of(6) {
             phone = phone.restart();
         }
         phone.client.sync(Duration::from_millis(3), None).await.unwrap();
@@ -171,8 +171,8 @@ async fn world(seed: u64) {
             break;
         }
     }
-    let server = server.lock().unwrap();
     let states: BTreeMap<_, _> = phone.all().await.into_iter().map(|operation| (operation.id, operation.state)).collect();
+    let server = server.lock().unwrap();
     let mut seen = BTreeSet::new();
     for (id, _) in &server.effects {
         assert!(seen.insert(*id), "seed {seed}: twice");
@@ -181,13 +181,16 @@ async fn world(seed: u64) {
         assert!(state.is_ended(), "seed {seed}: {id} is {state}");
         let ran = seen.contains(id);
         match state {
-            DeviceState::Cancelled | DeviceState::Refused => assert!(!ran, "seed {seed}: ran after the device was told {state}"),
+            DeviceState::Cancelled | DeviceState::Refused => {
+                assert!(!ran, "seed {seed}: ran after the device was told {state}")
+            }
             DeviceState::Succeeded | DeviceState::Failed => assert!(ran, "seed {seed}: {state} without having run"),
             other => panic!("seed {seed}: {other}"),
         }
     }
     for key in ["k0", "k1"] {
-        let wanted: Vec<_> = made.iter().filter(|(id, k)| k.as_deref() == Some(key) && seen.contains(id)).map(|(id, _)| *id).collect();
+        let wanted: Vec<_> =
+            made.iter().filter(|(id, k)| k.as_deref() == Some(key) && seen.contains(id)).map(|(id, _)| *id).collect();
         let found: Vec<_> = server.effects.iter().filter(|(_, k)| k.as_deref() == Some(key)).map(|(id, _)| *id).collect();
         assert_eq!(found, wanted, "seed {seed}: the order of {key}");
     }

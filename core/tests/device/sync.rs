@@ -2,13 +2,11 @@ use std::time::Duration;
 
 use tarishi_core::{
     DeviceState, Error, Event, Stop, TransportError, WhyReason,
-    protocol::{
-        Change, Code, NotificationEvent, Origin, Problem, Receipt, ReceiptStatus, State, limits,
-    },
+    protocol::{Change, Code, NotificationEvent, Origin, Problem, Receipt, ReceiptStatus, State, limits},
     transport::memory::Step,
 };
 
-use crate::{Phone, START_MS, answer_with, change, charge, receipt, sms};
+use crate::{Phone, answer_with, change, charge, receipt, sms};
 
 #[tokio::test]
 async fn outcomes_come_by_the_feed_with_the_cursor_in_one_transaction() {
@@ -69,7 +67,10 @@ async fn an_operation_made_by_the_server_comes_as_a_stub() {
     })]);
     phone.sync().await;
     let stub = phone.get(id).await;
-    assert_eq!((stub.origin, stub.state, stub.adapter.as_str(), stub.payload), (Origin::Server, DeviceState::Waiting, "sms", None));
+    assert_eq!(
+        (stub.origin, stub.state, stub.adapter.as_str(), stub.payload),
+        (Origin::Server, DeviceState::Waiting, "sms", None)
+    );
     phone.server.script([answer_with(move |_, response| response.changes = vec![change(2, id, State::Succeeded)])]);
     phone.sync().await;
     assert_eq!(phone.state(id).await, DeviceState::Succeeded);
@@ -205,7 +206,9 @@ async fn too_large_a_batch_is_halved_by_bytes_and_remembered_over_a_restart() {
     assert_eq!(sizes[1..].iter().sum::<usize>(), 300);
     let phone = phone.restart();
     phone.sync().await;
-    assert!(phone.client.report().await.unwrap().lines().any(|line| line.starts_with("server takes bytes: ") && line.len() < 26));
+    assert!(
+        phone.client.report().await.unwrap().lines().any(|line| line.starts_with("server takes bytes: ") && line.len() < 26)
+    );
 }
 
 #[tokio::test]
@@ -296,24 +299,4 @@ async fn notification_receipts_travel_once() {
     assert!((5_000..9_000).contains(&receipts[0].age_ms));
     phone.sync().await;
     assert_eq!(phone.server.requests().last().unwrap().notification_receipts, []);
-}
-
-#[tokio::test]
-async fn ages_are_by_the_boot_clock_and_bounded_by_the_last_server_time() {
-    let phone = Phone::new();
-    phone.sync().await;
-    phone.add(sms("a")).await;
-    phone.clock.advance(Duration::from_secs(100));
-    phone.clock.set_wall_ms(0);
-    phone.server.script([Step::Fail(TransportError::Interrupted)]);
-    phone.client.sync(Duration::from_millis(20), None).await.unwrap();
-    let operation = phone.server.requests()[1].operations[0].clone();
-    assert!(operation.age_exact && (100_000..110_000).contains(&operation.age_ms), "{}", operation.age_ms);
-    assert!((START_MS..START_MS + 10_000).contains(&operation.queued_after.unwrap().timestamp_millis()));
-    phone.clock.reboot(Some("boot-2"));
-    let phone = phone.restart();
-    phone.sync().await;
-    let operation = phone.server.requests().last().unwrap().operations[0].clone();
-    assert!(!operation.age_exact);
-    assert!(operation.age_ms >= 160_000);
 }

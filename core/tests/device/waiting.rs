@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use tarishi_core::{DeviceState, Network, TransportError, WhyReason, protocol::Code, transport::memory::Step};
 
-use crate::{Phone, charge, sms};
+use crate::{Phone, START_MS, charge, sms};
 
 const WEEK: Duration = Duration::from_secs(7 * 24 * 3_600);
 
@@ -112,4 +112,24 @@ async fn the_report_for_support_holds_nothing_private() {
     for secret in ["254712345678", "token-1", "amina", "FEE-1", "1000"] {
         assert!(!report.contains(secret), "{secret}: {report}");
     }
+}
+
+#[tokio::test]
+async fn ages_are_by_the_boot_clock_and_bounded_by_the_last_server_time() {
+    let phone = Phone::new();
+    phone.sync().await;
+    phone.add(sms("a")).await;
+    phone.clock.advance(Duration::from_secs(100));
+    phone.clock.set_wall_ms(0);
+    phone.server.script([Step::Fail(TransportError::Interrupted)]);
+    phone.client.sync(Duration::from_millis(20), None).await.unwrap();
+    let operation = phone.server.requests()[1].operations[0].clone();
+    assert!(operation.age_exact && (100_000..110_000).contains(&operation.age_ms), "{}", operation.age_ms);
+    assert!((START_MS..START_MS + 10_000).contains(&operation.queued_after.unwrap().timestamp_millis()));
+    phone.clock.reboot(Some("boot-2"));
+    let phone = phone.restart();
+    phone.sync().await;
+    let operation = phone.server.requests().last().unwrap().operations[0].clone();
+    assert!(!operation.age_exact);
+    assert!(operation.age_ms >= 160_000);
 }

@@ -77,7 +77,7 @@ async fn receive(
     let rest = part(&mut parts, "rest");
     let incoming = Incoming {
         route,
-        rest: if rest.is_empty() { rest } else { format!("/{rest}") },
+        rest,
         query: query.unwrap_or_default(),
         headers: texts(&headers),
         peer: Some(peer::address(peer, &headers, &app.config.trusted_proxies)),

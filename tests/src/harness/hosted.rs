@@ -49,9 +49,18 @@ impl Hosted {
     /// # Errors
     /// It does not start again.
     pub async fn restart(self) -> Result<Self> {
+        self.restart_after(async || ()).await
+    }
+
+    /// As [`Hosted::restart`], with something done while no server runs.
+    ///
+    /// # Errors
+    /// It does not start again.
+    pub async fn restart_after(self, meanwhile: impl AsyncFnOnce()) -> Result<Self> {
         let Self { sandbox, server, folder } = self;
         let listen = server.addr();
         server.stop().await;
+        meanwhile().await;
         let config = Config { listen, ..Config::for_tests(folder.path(), &sandbox.url()) };
         let server = Server::start(config).await?;
         Ok(Self { sandbox, server, folder })

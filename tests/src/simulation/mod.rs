@@ -10,7 +10,9 @@ mod adapters;
 mod backend;
 mod books;
 mod check;
+mod events;
 mod network;
+mod payers;
 mod phone;
 mod run;
 

@@ -103,11 +103,8 @@ fn a_wish_is_granted_or_ended_but_never_against_a_success() {
         Cancellation { id: id(3), result: CancellationResult::Cancelled },
     ];
     let response = SyncResponse { cancellations: answers, ..SyncResponse::default() };
-    let known = HashMap::from([
-        (id(1), DeviceState::InFlight),
-        (id(2), DeviceState::InFlight),
-        (id(3), DeviceState::Succeeded),
-    ]);
+    let known =
+        HashMap::from([(id(1), DeviceState::InFlight), (id(2), DeviceState::InFlight), (id(3), DeviceState::Succeeded)]);
     let (effects, _) = plan(known, &[], &response);
     assert_eq!(moves(&effects), [(id(1), DeviceState::Cancelled)]);
     assert!(effects.contains(&Effect::TooLate { id: id(2) }));

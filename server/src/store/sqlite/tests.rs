@@ -2,6 +2,7 @@
 //!
 //! Each test is one of the orders of events that once lost or doubled something on paper.
 
+mod answers;
 mod cancel;
 mod claim;
 mod desk;

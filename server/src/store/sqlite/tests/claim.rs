@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use tarishi_protocol::{Operation, State};
 
-use super::desk::{Desk, LEASE, MESSAGES, T, failed, failure, succeeded};
+use super::{
+    answers::{MESSAGES, failed, failure, succeeded},
+    desk::{Desk, LEASE, T},
+};
 use crate::{
     adapters::Disposition,
     dispatch::policy::{BREAKER_FAILURES, Failure},

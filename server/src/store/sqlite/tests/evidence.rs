@@ -2,7 +2,10 @@
 
 use tarishi_protocol::State;
 
-use super::desk::{Desk, MESSAGES, MONEY, T, failed, failure, paid, succeeded, waiting};
+use super::{
+    answers::{MESSAGES, MONEY, failed, failure, paid, succeeded, waiting},
+    desk::{Desk, T},
+};
 use crate::{
     adapters::Disposition,
     store::{AttemptFilter, AttemptKind, Evidence, Source, Store as _},

@@ -2,7 +2,10 @@
 
 use tarishi_protocol::{Origin, State, limits};
 
-use super::desk::{Desk, MESSAGES, START, T, succeeded, waiting};
+use super::{
+    answers::{MESSAGES, succeeded, waiting},
+    desk::{Desk, START, T},
+};
 use crate::store::{Actor, Evidence, Source, Store as _, Submission};
 
 /// Finding 23.

@@ -2,7 +2,10 @@
 
 use tarishi_protocol::{Operation, ReceiptStatus, State};
 
-use super::desk::{DAY, Desk, T, failed, paid};
+use super::{
+    answers::{failed, paid},
+    desk::{DAY, Desk, T},
+};
 use crate::store::{Retention, Store as _};
 
 /// Finding 6.
@@ -113,7 +116,7 @@ async fn retention_never_forgets_a_payment() {
     let (charge, sms) = (desk.charge("fee-1", "FEE-1"), Operation { idempotency_key: "hello".to_owned(), ..desk.sms("hello") });
     desk.send_all("d1", &[&charge, &sms]).await;
     desk.run(charge.id, paid("TKL1")).await;
-    desk.run(sms.id, super::desk::succeeded()).await;
+    desk.run(sms.id, super::answers::succeeded()).await;
     let keep = Retention { operations: 90 * DAY, polls: 30 * DAY, webhooks: 7 * DAY };
 
     desk.pass(91 * DAY);

@@ -2,7 +2,10 @@
 
 use tarishi_protocol::{OnFailure, Operation, ReceiptStatus, State};
 
-use super::desk::{DAY, Desk, MONEY, T, failed, failure, paid, succeeded};
+use super::{
+    answers::{MONEY, failed, failure, paid, succeeded},
+    desk::{DAY, Desk, T},
+};
 use crate::{
     adapters::Disposition,
     store::{Evidence, Resolution, Source, Store as _},
@@ -146,7 +149,7 @@ async fn a_redriven_operation_goes_to_the_tail_of_its_key() {
     desk.send("d1", &one).await;
     for _ in 0..3 {
         let attempt = desk.call(one.id).await;
-        desk.settle(one.id, Source::Call { attempt }, failure(Disposition::Transient), super::desk::MESSAGES).await;
+        desk.settle(one.id, Source::Call { attempt }, failure(Disposition::Transient), super::answers::MESSAGES).await;
         desk.pass(10_000);
     }
     assert_eq!(desk.problem(one.id).await, "attempts_exhausted");

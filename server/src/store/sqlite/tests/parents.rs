@@ -2,7 +2,10 @@
 
 use tarishi_protocol::{After, AfterOn, CancellationResult, Operation, ReceiptStatus, State};
 
-use super::desk::{Desk, MONEY, T, failed, paid, succeeded};
+use super::{
+    answers::{MONEY, failed, paid, succeeded},
+    desk::{Desk, T},
+};
 use crate::store::{Evidence, Source, Store as _};
 
 fn after(child: Operation, parent: &Operation, on: AfterOn) -> Operation {

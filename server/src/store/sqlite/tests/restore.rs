@@ -2,7 +2,10 @@
 
 use tarishi_protocol::{Operation, ReceiptStatus, State};
 
-use super::desk::{Desk, LEASE, MESSAGES, MONEY, paid};
+use super::{
+    answers::{MESSAGES, MONEY, paid},
+    desk::{Desk, LEASE},
+};
 use crate::store::{Evidence, ExchangeOutcome, Source, Store as _};
 
 /// Finding 12.

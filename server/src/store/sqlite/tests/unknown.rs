@@ -2,7 +2,10 @@
 
 use tarishi_protocol::State;
 
-use super::desk::{ASKABLE, Desk, LEASE, MESSAGES, MONEY, T, failed, failure, paid, waiting};
+use super::{
+    answers::{ASKABLE, MESSAGES, MONEY, failed, failure, paid, waiting},
+    desk::{Desk, LEASE, T},
+};
 use crate::{
     adapters::{Answer, Disposition},
     store::{AttemptFilter, Evidence, Source, Store as _},

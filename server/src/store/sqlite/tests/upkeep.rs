@@ -27,7 +27,7 @@ async fn figures_count_what_waits_and_what_ended() {
     let desk = Desk::open().await;
     let (one, two) = (desk.sms("one"), desk.sms("two"));
     desk.send_all("d1", &[&one, &two]).await;
-    desk.run(one.id, super::desk::succeeded()).await;
+    desk.run(one.id, super::answers::succeeded()).await;
 
     let figures = desk.store.figures(desk.now()).await.unwrap();
 

@@ -1,6 +1,9 @@
 //! Webhooks as they are stored. Findings 17 and 18.
 
-use super::desk::{Desk, MESSAGES, RESENDABLE, T, failure, waiting};
+use super::{
+    answers::{MESSAGES, RESENDABLE, failure, waiting},
+    desk::{Desk, T},
+};
 use crate::{
     adapters::{Disposition, MessageNews, News},
     store::{EventState, Evidence, Source, Store as _, WebhookEventRow, WebhookRow},

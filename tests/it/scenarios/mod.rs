@@ -1,0 +1,14 @@
+//! What must never happen, one test each, end to end: real HTTP, real files, providers with a ledger.
+//!
+//! The interleavings inside the store are tested beside it; orders nobody thought of are the simulation's.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails there")]
+
+mod access;
+mod lifecycle;
+mod limits;
+mod panics;
+mod providers;
+mod verdicts;
+mod webhooks;
+mod world;
