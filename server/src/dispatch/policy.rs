@@ -136,6 +136,8 @@ pub const BREAKER_CAP_MS: Ms = 300_000;
 pub const RETRY_AFTER_MAX: Duration = Duration::from_secs(3_600);
 /// Refusals of an access token in a row that are met with a new one.
 pub const TOKEN_RETRIES: u32 = 1;
+/// Questions after which an adapter that panics is asked no more.
+pub const PANICS_MAX: u32 = 20;
 /// Wait between polls that gave no answer, in milliseconds: doubled with each, up to ten minutes.
 const POLL_RETRY_MS: Ms = 1_000;
 
@@ -275,7 +277,7 @@ fn failed(row: &OperationRow, source: &Source, failure: &Failure, rules: &Rules,
     Some(match failure.disposition {
         Disposition::Transient => Decision {
             lane: LaneNews::Failing,
-            ..again_after(row, rules, now, failure.retry_after, problem(Code::AttemptsExhausted))
+            ..again_after(row, rules, now, Certainty::NothingDone, failure.retry_after, problem(Code::AttemptsExhausted))
         },
         Disposition::RateLimited => {
             let wait = failure.retry_after.unwrap_or(Duration::from_secs(1)).min(RETRY_AFTER_MAX);
@@ -289,7 +291,7 @@ fn failed(row: &OperationRow, source: &Source, failure: &Failure, rules: &Rules,
         }
         Disposition::Ambiguous if !rules.has_effect => Decision {
             lane: LaneNews::Failing,
-            ..again_after(row, rules, now, failure.retry_after, problem(Code::AttemptsExhausted))
+            ..again_after(row, rules, now, Certainty::NothingDone, failure.retry_after, problem(Code::AttemptsExhausted))
         },
         // The provider answered something odd of its own (held by its fraud check, say): that is no reason to send again.
         Disposition::Ambiguous
@@ -313,7 +315,8 @@ fn poll_failed(row: &OperationRow, failure: &Failure, rules: &Rules, now: Ms) ->
         return None;
     }
     let started = row.first_opened_at.unwrap_or(row.created_at);
-    if now - started > rules.max_wait_ms {
+    let panics = failure.problem == Some(Code::Internal) && row.polls + 1 >= PANICS_MAX;
+    if panics || now - started > rules.max_wait_ms {
         return Some(ask_human(rules, now, &failure.message));
     }
     let wait = POLL_RETRY_MS << row.polls.min(9);
@@ -383,18 +386,30 @@ fn ask_human(rules: &Rules, now: Ms, text: &str) -> Decision {
     }
 }
 
+/// What is known of the call that is decided on.
+enum Certainty {
+    NothingDone,
+    Unknown,
+}
+
 fn again(row: &OperationRow, rules: &Rules, now: Ms, text: &str) -> Decision {
-    again_after(row, rules, now, None, Some(Problem::new(Code::AttemptsExhausted, text.to_owned())))
+    again_after(row, rules, now, Certainty::Unknown, None, Some(Problem::new(Code::AttemptsExhausted, text.to_owned())))
 }
 
 fn again_after(
     row: &OperationRow,
     rules: &Rules,
     now: Ms,
+    evidence: Certainty,
     retry_after: Option<Duration>,
     problem: Option<Problem>,
 ) -> Decision {
     if row.attempts >= rules.retry.attempts_max {
+        // "Failed" would hide an effect that one of the calls may have had.
+        let certain = matches!(evidence, Certainty::NothingDone) && !row.earlier_unknown;
+        if rules.has_effect && !certain {
+            return ask_human(rules, now, "every allowed try was made, and one of them may have done it");
+        }
         let problem = problem.map(|problem| Problem {
             provider_code: problem.provider_code,
             ..Problem::new(Code::AttemptsExhausted, problem.detail)

@@ -226,7 +226,10 @@ async fn bounded(deadline: Duration, work: impl Future<Output = Result<Answer, A
     match result {
         Ok(Ok(Ok(answer))) => Evidence::Answer(answer),
         Ok(Ok(Err(error))) => Evidence::Failure(error.into()),
-        Ok(Err(_)) => Evidence::Failure(AdapterError::new(Disposition::Ambiguous, "the adapter panicked").into()),
+        Ok(Err(_)) => {
+            let panicked = AdapterError::new(Disposition::Ambiguous, "the adapter panicked");
+            Evidence::Failure(panicked.with_problem(tarishi_protocol::Code::Internal).into())
+        }
         Err(_) => {
             task.abort();
             Evidence::Failure(AdapterError::new(Disposition::Ambiguous, "no answer before the deadline").into())

@@ -13,7 +13,7 @@ use tarishi_server::{
     },
     app::DEFAULT_TENANT,
     clock::Clock,
-    dispatch::step,
+    dispatch::{policy, step},
     intake::{self, NewSubmission},
     store::{Actor, Grants, sqlite::SqliteStore},
 };
@@ -107,6 +107,7 @@ async fn an_adapter_that_panics_ends_with_a_human_and_never_sends_twice() {
         assert!(questions < 1_000, "the bound is visible: {:?}", row().await);
     }
 
+    assert_eq!(questions, policy::PANICS_MAX as usize);
     assert_eq!((row().await.state, row().await.attempts), (State::Unresolved, 1));
     assert!(app.store.doctor(app.clock.now_ms()).await.unwrap().is_empty());
 }

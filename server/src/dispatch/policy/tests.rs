@@ -35,6 +35,7 @@ fn row(state: State) -> OperationRow {
         attempt_id: Some(attempt()),
         first_opened_at: Some(NOW - 1_000),
         ambiguous_at: None,
+        earlier_unknown: false,
         created_at: NOW - 2_000,
         expires_at: NOW + 1_000_000,
         next_at: Some(NOW),
@@ -90,9 +91,29 @@ fn a_message_without_receipt_is_sent_again_but_not_more_often_than_allowed() {
     assert_eq!(state_after(&waiting, &Source::Poll, &Evidence::ReceiptOverdue, MESSAGE), Some(State::Ready));
 
     let tired = OperationRow { attempts: 3, ..waiting };
-    let decision = decide(&tired, &Source::Poll, &Evidence::ReceiptOverdue, &rules(MESSAGE), NOW).unwrap();
+    assert_eq!(state_after(&tired, &Source::Poll, &Evidence::ReceiptOverdue, MESSAGE), Some(State::Unresolved));
+}
+
+#[test]
+fn used_up_tries_are_failed_only_if_none_of_them_can_have_done_it() {
+    let tired = OperationRow { attempts: 3, ..row(State::Calling) };
+    let decision = decide(&tired, &call(), &failure(Disposition::Transient), &rules(MONEY), NOW).unwrap();
     assert_eq!(decision.state, Some(State::Failed));
     assert!(decision.problem.unwrap().is(Code::AttemptsExhausted));
+
+    let doubtful = OperationRow { earlier_unknown: true, ..tired };
+    assert_eq!(state_after(&doubtful, &call(), &failure(Disposition::Transient), MESSAGE), Some(State::Unresolved));
+}
+
+#[test]
+fn a_question_that_panics_is_asked_twenty_times_and_then_a_human_is() {
+    let panicked = AdapterError::new(Disposition::Ambiguous, "the adapter panicked").with_problem(Code::Internal);
+    let after = |polls| {
+        let waiting = OperationRow { polls, ..row(State::Waiting) };
+        state_after(&waiting, &Source::Poll, &Evidence::Failure(panicked.clone().into()), MONEY)
+    };
+    assert_eq!(after(PANICS_MAX - 2), Some(State::Waiting));
+    assert_eq!(after(PANICS_MAX - 1), Some(State::Unresolved));
 }
 
 #[test]

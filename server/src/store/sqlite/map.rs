@@ -51,6 +51,7 @@ pub(super) fn operation(row: &Row<'_>) -> Result<OperationRow> {
         attempt_id: row.get::<_, Option<Vec<u8>>>(21)?.map(|id| uuid(&id)).transpose()?,
         first_opened_at: row.get(22)?,
         ambiguous_at: row.get(23)?,
+        earlier_unknown: false,
         created_at: row.get(24)?,
         expires_at: row.get(25)?,
         next_at: row.get(26)?,

@@ -102,10 +102,21 @@ fn another_may_be_meant(conn: &Connection, row: &OperationRow, correlation: &str
 
 /// No call of the present effect can have done anything: none was made, or each is known to have done nothing.
 pub(super) fn certainly_nothing_done(conn: &Connection, row: &OperationRow) -> Result<bool> {
-    let Some(first) = row.first_opened_at else { return Ok(true) };
+    Ok(!unknown_call(conn, row, None)?)
+}
+
+/// A call of the present effect before the last one may have had it.
+pub(super) fn earlier_unknown(conn: &Connection, row: &OperationRow) -> Result<bool> {
+    unknown_call(conn, row, row.attempt_id)
+}
+
+fn unknown_call(conn: &Connection, row: &OperationRow, but: Option<Uuid>) -> Result<bool> {
+    let Some(first) = row.first_opened_at else { return Ok(false) };
     let sql = "SELECT 1 FROM attempts WHERE tenant_id = ?1 AND operation_id = ?2 AND kind = 'effect' AND opened_at >= ?3 \
+               AND (?4 IS NULL OR attempt_id <> ?4) \
                AND (result IS NULL OR result NOT IN ('transient', 'rate_limited', 'unauthorized'))";
-    Ok(!conn.prepare_cached(sql)?.exists(params![row.tenant, row.id.as_bytes(), first])?)
+    let but = but.map(|attempt| attempt.as_bytes().to_vec());
+    Ok(conn.prepare_cached(sql)?.exists(params![row.tenant, row.id.as_bytes(), first, but])?)
 }
 
 pub(super) fn operations(conn: &Connection, filter: &OperationFilter) -> Result<Vec<OperationRow>> {

@@ -9,7 +9,7 @@ use serde_json::Value;
 use tarishi_protocol::{Code, OperationId, Problem, State, catalog};
 use uuid::Uuid;
 
-use super::{apply, feed, map, order};
+use super::{apply, feed, map, order, read};
 use crate::{
     adapters::{Answer, Disposition, MessageNews, Reference},
     dispatch::policy,
@@ -22,7 +22,8 @@ const EXPIRE_MAX: i64 = 200;
 const REMIND_MS: Ms = 24 * 3_600_000;
 
 pub(super) fn settle(conn: &Connection, settle: &Settle) -> Result<Settled> {
-    let Some(row) = map::load(conn, &settle.tenant, settle.id)? else { return Ok(Settled::default()) };
+    let Some(mut row) = map::load(conn, &settle.tenant, settle.id)? else { return Ok(Settled::default()) };
+    row.earlier_unknown = row.attempts > 1 && read::earlier_unknown(conn, &row)?;
     let before = row.state;
     let state = if let Evidence::Message(news) = &settle.evidence {
         message(conn, &row, news, settle.now)?;
