@@ -125,43 +125,6 @@ fn timed(work: impl FnOnce()) -> Duration {
     began.elapsed()
 }
 
-fn variants(folder: &Path) {
-    let a = Bare::open(&folder.join("va.db"));
-    let b = Bare::open(&folder.join("vb.db"));
-    let second = Connection::open(folder.join("vb.db")).unwrap();
-    second.query_row("SELECT COUNT(*) FROM operations", [], |_| Ok(())).unwrap();
-    let c = Bare::open(&folder.join("vc.db"));
-    c.0.query_row("PRAGMA wal_autocheckpoint = 8192", [], |_| Ok(())).unwrap();
-    let d = Bare::open(&folder.join("vd.db"));
-    d.0.pragma_update(None, "temp_store", "MEMORY").unwrap();
-    d.0.query_row("PRAGMA journal_size_limit = 8388608", [], |_| Ok(())).unwrap();
-    let e = Bare::open(&folder.join("ve.db"));
-    let (tx, rx) = std::sync::mpsc::channel::<u32>();
-    let (tx2, rx2) = std::sync::mpsc::channel::<()>();
-    std::thread::spawn(move || {
-        while let Ok(n) = rx.recv() {
-            e.insert(n);
-            tx2.send(()).unwrap();
-        }
-    });
-    let mut t: [Vec<Duration>; 5] = Default::default();
-    for _ in 0..15 {
-        t[0].push(timed(|| (0..PORTION).for_each(|n| a.insert(n))));
-        t[1].push(timed(|| (0..PORTION).for_each(|n| b.insert(n))));
-        t[2].push(timed(|| (0..PORTION).for_each(|n| c.insert(n))));
-        t[3].push(timed(|| (0..PORTION).for_each(|n| d.insert(n))));
-        t[4].push(timed(|| {
-            (0..PORTION).for_each(|n| {
-                tx.send(n).unwrap();
-                rx2.recv().unwrap();
-            })
-        }));
-    }
-    for (name, t) in ["bare", "second connection", "no autocheckpoint", "pragmas", "thread hop"].iter().zip(t) {
-        println!("{name}: {:.1} us", 1e6 / rate(t, PORTION));
-    }
-}
-
 fn table(runtime: &Runtime, folder: &Path) {
     let bare = Bare::open(&folder.join("table-bare.db"));
     // A file of its own for each, so that all grow alike.
@@ -225,7 +188,6 @@ fn main() {
     }
     group.finish();
     drop((bare, client));
-    variants(folder.path());
     table(&runtime, folder.path());
     criterion.final_summary();
 }
