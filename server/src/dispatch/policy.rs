@@ -387,6 +387,7 @@ fn ask_human(rules: &Rules, now: Ms, text: &str) -> Decision {
 }
 
 /// What is known of the call that is decided on.
+#[derive(Clone, Copy)]
 enum Certainty {
     NothingDone,
     Unknown,
@@ -400,13 +401,13 @@ fn again_after(
     row: &OperationRow,
     rules: &Rules,
     now: Ms,
-    evidence: Certainty,
+    certainty: Certainty,
     retry_after: Option<Duration>,
     problem: Option<Problem>,
 ) -> Decision {
     if row.attempts >= rules.retry.attempts_max {
         // "Failed" would hide an effect that one of the calls may have had.
-        let certain = matches!(evidence, Certainty::NothingDone) && !row.earlier_unknown;
+        let certain = matches!(certainty, Certainty::NothingDone) && !row.earlier_unknown;
         if rules.has_effect && !certain {
             return ask_human(rules, now, "every allowed try was made, and one of them may have done it");
         }

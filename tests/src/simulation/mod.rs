@@ -1,10 +1,10 @@
 //! Phones, a server and providers in one thread, in an order drawn from a seed.
 //!
 //! The device core and the server's intake, store and dispatch are the real ones, on real files; what is simulated is the
-//! network between them ([`network`]), the providers ([`books`], [`adapters`]) and time, which moves by hand. A run draws
+//! network between them (`network.rs`), the providers (`books.rs`, `adapters.rs`) and time, which moves by hand. A run draws
 //! what happens next: operations, cancellations, retries, lost and repeated requests, crashes of both sides, calls that hang
 //! or lie, callbacks that are lost, late or doubled, clocks that jump. Then everything is calmed and drained, and the
-//! books are compared ([`check`]). The same seed draws the same run, but for the times of threads.
+//! books are compared (`check.rs`). The same seed draws the same run, but for the times of threads.
 
 mod adapters;
 mod backend;
