@@ -7,7 +7,7 @@
 use std::{
     sync::{
         Arc, Mutex, PoisonError,
-        mpsc::{Receiver, channel},
+        mpsc::{Receiver, Sender, channel},
     },
     thread::JoinHandle,
 };
@@ -27,6 +27,9 @@ use crate::{Error, Event};
 const GROUP_MAX: usize = 256;
 /// Bytes of payload in one transaction, about, at most.
 const GROUP_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// Answers from this many on are given by a thread of their own, beside the next transaction: waking a caller costs as much as
+/// storing its operation.
+const ANSWERS_APART: usize = 8;
 /// How often the thread steps back for the next caller that is on its way.
 const PATIENCE: u32 = 32;
 /// How often it steps back before it sleeps; some 50 microseconds.
@@ -50,7 +53,11 @@ pub(crate) struct Writer {
     events: broadcast::Sender<Event>,
     work: watch::Sender<()>,
     checkpointer: Checkpointer,
+    answers: Sender<Answers>,
 }
+
+/// Commands of a group that is over, and how it ended.
+type Answers = (Vec<Box<dyn Command>>, Result<(), Error>);
 
 /// Hands commands to the thread.
 pub(crate) struct WriterHandle {
@@ -77,7 +84,8 @@ impl WriterHandle {
         let (sender, receiver) = channel();
         let sender: Slot<Message> = Arc::new(Mutex::new(Some(sender)));
         let checkpointer = Checkpointer::new(reader, Arc::clone(&sender));
-        let mut writer = Writer { connection: Some(connection), memory, context, events, work, checkpointer };
+        let answers = answering()?;
+        let mut writer = Writer { connection: Some(connection), memory, context, events, work, checkpointer, answers };
         let thread = std::thread::Builder::new().name("tarishi-writer".to_owned()).spawn(move || writer.run(&receiver));
         let thread = thread.map_err(|error| Error::Storage(error.to_string()))?;
         Ok(Self { sender, thread: Mutex::new(Some(thread)) })
@@ -201,9 +209,7 @@ impl Writer {
             }
         }
         self.connection = Some(connection);
-        for command in group.commands {
-            command.answer(done.clone());
-        }
+        self.answer(group.commands, &done);
         if done.is_ok() {
             for event in group.news {
                 let _ = self.events.send(event);
@@ -214,6 +220,15 @@ impl Writer {
             self.checkpointer.committed(group.bytes);
         }
         control
+    }
+
+    fn answer(&self, commands: Vec<Box<dyn Command>>, done: &Result<(), Error>) {
+        if commands.len() < ANSWERS_APART {
+            return answer_all((commands, done.clone()));
+        }
+        if let Err(unsent) = self.answers.send((commands, done.clone())) {
+            answer_all(unsent.0);
+        }
     }
 
     fn run_command(&mut self, connection: &Connection, command: &mut dyn Command, group: &mut Group) -> Result<(), Error> {
@@ -250,6 +265,20 @@ impl Writer {
         }
         Ok(())
     }
+}
+
+fn answer_all((commands, done): Answers) {
+    for command in commands {
+        command.answer(done.clone());
+    }
+}
+
+/// The thread that answers large groups; it ends with the writer.
+fn answering() -> Result<Sender<Answers>, Error> {
+    let (sender, receiver) = channel();
+    let run = move || receiver.into_iter().for_each(answer_all);
+    let thread = std::thread::Builder::new().name("tarishi-answers".to_owned()).spawn(run);
+    thread.map(|_| sender).map_err(|error| Error::Storage(error.to_string()))
 }
 
 /// Waits for the next message. A caller that was just answered often comes back within microseconds: for that long the thread
