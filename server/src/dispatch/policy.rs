@@ -10,128 +10,16 @@ use tarishi_protocol::{Code, Problem, State};
 use uuid::Uuid;
 
 use crate::{
-    adapters::{AdapterError, Answer, Disposition, Recovery, Reference, Then},
+    adapters::{Answer, Disposition, Recovery, Reference, Then},
     store::{Evidence, Ms, OperationRow, Resolution, Source},
 };
 
-/// The waits and retries of one action of one tenant.
-#[derive(Clone, Copy, Debug)]
-pub struct Rules {
-    /// What follows an unknown outcome.
-    pub recovery: Recovery,
-    /// The action changes something at the provider.
-    pub has_effect: bool,
-    /// Money moves.
-    pub money: bool,
-    /// Retries of a call that certainly did nothing.
-    pub retry: Retry,
-    /// How long an unresolved operation holds its ordering key.
-    pub max_hold_ms: Ms,
-    /// How long an operation may wait for its provider before a human is asked.
-    pub max_wait_ms: Ms,
-    /// A number in 0..1 for this decision's jitter.
-    pub jitter: f64,
-}
+mod terms;
+mod waits;
 
-/// Retries of a call that certainly did nothing.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Retry {
-    /// Calls in all, at most.
-    pub attempts_max: u32,
-    /// The first wait, in milliseconds.
-    pub base_ms: u64,
-    /// Each wait is this many times the one before.
-    pub factor: f64,
-    /// The longest wait, in milliseconds.
-    pub cap_ms: u64,
-}
+pub use terms::{Decision, Failure, LaneNews, Rules};
+pub use waits::{BREAKER_BASE_MS, BREAKER_CAP_MS, BREAKER_FAILURES, Retry, breaker_ms};
 
-impl Default for Retry {
-    /// Eight calls within about two hours.
-    fn default() -> Self {
-        Self { attempts_max: 8, base_ms: 5_000, factor: 3.0, cap_ms: 3_600_000 }
-    }
-}
-
-impl Retry {
-    /// The wait after this many calls, with `jitter` in 0..1: between half and all of the exponential step.
-    #[must_use]
-    pub fn wait_ms(&self, attempts: u32, jitter: f64) -> Ms {
-        let exponent = i32::try_from(attempts.saturating_sub(1)).unwrap_or(i32::MAX).min(64);
-        let step = (self.base_ms as f64 * self.factor.powi(exponent)).min(self.cap_ms as f64);
-        (step * (0.5 + jitter / 2.0)) as Ms
-    }
-}
-
-/// A call that gave no answer, as stored.
-#[derive(Clone, Debug)]
-pub struct Failure {
-    /// What may be done next.
-    pub disposition: Disposition,
-    /// A more exact problem code.
-    pub problem: Option<Code>,
-    /// The provider's code.
-    pub code: Option<String>,
-    /// For a person.
-    pub message: String,
-    /// Not before this.
-    pub retry_after: Option<Duration>,
-}
-
-impl From<AdapterError> for Failure {
-    fn from(error: AdapterError) -> Self {
-        let AdapterError { disposition, problem, code, message, retry_after } = error;
-        Self { disposition, problem, code, message, retry_after }
-    }
-}
-
-/// What is to be written.
-#[derive(Clone, Debug, Default)]
-pub struct Decision {
-    /// The new state; none = as it is.
-    pub state: Option<State>,
-    /// The outcome to store.
-    pub outcome: Option<serde_json::Value>,
-    /// The problem to store; cleared when the state becomes succeeded.
-    pub problem: Option<Problem>,
-    /// The reference to merge.
-    pub reference: Option<Reference>,
-    /// The provider's receipt of money.
-    pub receipt: Option<String>,
-    /// The memo of a finished step.
-    pub memo: Option<serde_json::Value>,
-    /// When somebody must look next.
-    pub next_at: Option<Ms>,
-    /// The outcome became unknown now, and nothing can be asked.
-    pub ambiguous: bool,
-    /// This try does not count.
-    pub uncounted: bool,
-    /// A new effect begins.
-    pub new_effect: bool,
-    /// What the lane learns.
-    pub lane: LaneNews,
-}
-
-/// What a lane learns from one call.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub enum LaneNews {
-    /// Nothing about the provider's health.
-    #[default]
-    Nothing,
-    /// It answers.
-    Healthy,
-    /// It does not.
-    Failing,
-    /// Closed for this long.
-    ClosedFor(Duration),
-}
-
-/// Failures in a row after which a lane closes.
-pub const BREAKER_FAILURES: u32 = 5;
-/// The first time a breaker keeps a lane closed, in milliseconds; doubled with each further failure.
-pub const BREAKER_BASE_MS: Ms = 5_000;
-/// The longest time a breaker keeps a lane closed, in milliseconds.
-pub const BREAKER_CAP_MS: Ms = 300_000;
 /// The longest Retry-After of a provider that is obeyed.
 pub const RETRY_AFTER_MAX: Duration = Duration::from_secs(3_600);
 /// Refusals of an access token in a row that are met with a new one.
@@ -140,13 +28,6 @@ pub const TOKEN_RETRIES: u32 = 1;
 pub const PANICS_MAX: u32 = 20;
 /// Wait between polls that gave no answer, in milliseconds: doubled with each, up to ten minutes.
 const POLL_RETRY_MS: Ms = 1_000;
-
-/// How long a breaker keeps a lane closed after this many failures in a row, in milliseconds; 0 = open for business.
-#[must_use]
-pub fn breaker_ms(failures: u32) -> Ms {
-    let over = failures.saturating_sub(BREAKER_FAILURES - 1);
-    if over == 0 { 0 } else { (BREAKER_BASE_MS << (over - 1).min(10)).min(BREAKER_CAP_MS) }
-}
 
 /// Decides. `None`: nothing changes; the evidence is kept in the log alone.
 #[must_use]

@@ -3,7 +3,7 @@ use serde_json::json;
 use tarishi_protocol::{OnFailure, OperationId};
 
 use super::*;
-use crate::store::Actor;
+use crate::{adapters::AdapterError, store::Actor};
 
 const NOW: Ms = 1_000_000_000;
 

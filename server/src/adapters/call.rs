@@ -1,0 +1,115 @@
+//! What an adapter is told.
+
+use std::{collections::BTreeMap, fmt, time::Duration};
+
+use chrono::{DateTime, Utc};
+use serde_json::Value;
+use tarishi_protocol::{OperationId, Payload, State};
+use uuid::Uuid;
+
+use super::{AdapterError, Disposition, Outbound, Reference};
+
+/// A tenant's settings and credentials for one adapter: name → text. `Debug` shows names only.
+#[derive(Clone, Default)]
+pub struct Settings(pub BTreeMap<String, String>);
+
+impl Settings {
+    /// The setting, if it is there and not empty.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(String::as_str).filter(|text| !text.is_empty())
+    }
+
+    /// The setting, or which one is missing.
+    ///
+    /// # Errors
+    /// [`Disposition::Misconfigured`].
+    pub fn require(&self, name: &str) -> Result<&str, AdapterError> {
+        self.get(name).ok_or_else(|| AdapterError::new(Disposition::Misconfigured, format!("setting {name} is missing")))
+    }
+
+    /// A wait in milliseconds (`<name>_ms`), or the default.
+    ///
+    /// # Errors
+    /// [`Disposition::Misconfigured`] if it is no number.
+    pub fn wait(&self, name: &str, default: Duration) -> Result<Duration, AdapterError> {
+        let name = format!("{name}_ms");
+        let Some(text) = self.get(&name) else { return Ok(default) };
+        text.parse()
+            .map(Duration::from_millis)
+            .map_err(|_| AdapterError::new(Disposition::Misconfigured, format!("setting {name} must be whole milliseconds")))
+    }
+}
+
+impl fmt::Debug for Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
+    }
+}
+
+/// What an adapter is told. Everything in it was durable before the call.
+#[derive(Clone, Copy)]
+pub struct Call<'a> {
+    /// Whose.
+    pub tenant: &'a str,
+    /// Which operation.
+    pub operation_id: OperationId,
+    /// What is asked.
+    pub action: &'a str,
+    /// With what.
+    pub payload: &'a Payload,
+    /// Names this one call.
+    pub attempt_id: Uuid,
+    /// Names the effect; the same over all tries (hex, 64 characters).
+    pub effect_key: &'a str,
+    /// What an earlier step left.
+    pub memo: Option<&'a Value>,
+    /// For an action about another operation (`query`, `refund`): what is known of that one.
+    pub related: Option<&'a Related>,
+    /// The tenant's settings.
+    pub settings: &'a Settings,
+    /// The access token, where the action needs one.
+    pub access_token: Option<&'a str>,
+    /// Where the provider may tell this attempt's outcome: `https://host/k/{attempt}/{token}`; more path may follow.
+    pub callback_url: &'a str,
+    /// When the operation's first attempt was opened.
+    pub first_opened_at: DateTime<Utc>,
+    /// Polls made so far for this operation.
+    pub polls: u32,
+    /// Now, by the server's clock.
+    pub now: DateTime<Utc>,
+    /// The way out.
+    pub outbound: &'a Outbound,
+}
+
+impl fmt::Debug for Call<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Call").field("operation", &self.operation_id).field("attempt", &self.attempt_id).finish_non_exhaustive()
+    }
+}
+
+/// What is known of the operation that a `query` or `refund` is about.
+#[derive(Clone, Debug)]
+pub struct Related {
+    /// Its id.
+    pub operation_id: OperationId,
+    /// Its action.
+    pub action: String,
+    /// Where it stands.
+    pub state: State,
+    /// What the provider calls it.
+    pub reference: Option<Reference>,
+    /// How it ended.
+    pub outcome: Option<Value>,
+}
+
+/// What [`Adapter::health`] is told.
+#[derive(Clone, Copy, Debug)]
+pub struct HealthCall<'a> {
+    /// The tenant's settings.
+    pub settings: &'a Settings,
+    /// The access token, for adapters whose actions need one; absent = none could be had.
+    pub access_token: Option<&'a str>,
+    /// The way out.
+    pub outbound: &'a Outbound,
+}

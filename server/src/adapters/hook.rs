@@ -1,0 +1,108 @@
+//! Webhooks: what comes in, and what it says.
+
+use std::fmt;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::{Answer, Settings};
+
+/// A webhook as it came, with this tenant's settings.
+#[derive(Clone, Copy)]
+pub struct Hook<'a> {
+    /// The attempt that the path names (`/k/{attempt}/{token}`), verified.
+    pub attempt_id: Option<Uuid>,
+    /// The action of that attempt's operation.
+    pub action: Option<&'a str>,
+    /// What follows the token in the path.
+    pub rest: &'a str,
+    /// The query string.
+    pub query: &'a str,
+    /// Header names (lower case) and values.
+    pub headers: &'a [(String, String)],
+    /// The peer's address.
+    pub peer: Option<std::net::IpAddr>,
+    /// The body's bytes.
+    pub body: &'a [u8],
+    /// The tenant's settings.
+    pub settings: &'a Settings,
+    /// Now, by the server's clock.
+    pub now: DateTime<Utc>,
+}
+
+impl fmt::Debug for Hook<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Hook").field("attempt", &self.attempt_id).field("bytes", &self.body.len()).finish_non_exhaustive()
+    }
+}
+
+/// What a webhook says, and the reply the provider wants.
+#[derive(Clone, Debug, PartialEq)]
+pub struct HookRead {
+    /// News, in order.
+    pub events: Vec<HookEvent>,
+    /// The reply.
+    pub reply: Reply,
+}
+
+/// One piece of news.
+#[derive(Clone, Debug, PartialEq)]
+pub struct HookEvent {
+    /// What it is about.
+    pub target: Target,
+    /// The provider's own id of this event: the only thing repeats are told by.
+    pub event_id: Option<String>,
+    /// What was learnt. [`Answer::Waiting`] with `poll_after` zero = "ask the provider to confirm this".
+    pub news: News,
+    /// What [`Adapter::correlation`] gave for the operation that this may be about.
+    pub correlation: Option<String>,
+}
+
+/// What a webhook is about.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Target {
+    /// The attempt in the path.
+    Attempt(Uuid),
+    /// The operation with this reference.
+    Reference(String),
+    /// Nothing of ours; kept for the log.
+    Nobody,
+}
+
+/// What a webhook tells.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub enum News {
+    /// As if the call had answered this.
+    Answer(Answer),
+    /// The delivery of one message: changes its entry in a [`tarishi_protocol::MessagesOutcome`].
+    Message(MessageNews),
+    /// Nothing to settle.
+    Nothing,
+}
+
+/// The delivery of one message. Ranks only climb: a late "sent" never undoes "delivered".
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct MessageNews {
+    /// The provider's id of the message.
+    pub id: String,
+    /// `sent`, `delivered`, `read` or `failed`.
+    pub status: String,
+    /// Height of the status.
+    pub rank: u8,
+    /// The recipient the report names; must be the stored one.
+    pub to: Option<String>,
+    /// Why it failed.
+    pub reason: Option<String>,
+}
+
+/// The reply to a webhook.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Reply {
+    /// HTTP status.
+    pub status: u16,
+    /// Media type.
+    pub content_type: &'static str,
+    /// Body.
+    pub body: String,
+}

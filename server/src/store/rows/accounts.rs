@@ -1,0 +1,171 @@
+//! Tenants, devices, keys, and what they may do.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+use tarishi_protocol::catalog;
+
+use super::Ms;
+
+/// An organisation.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+pub struct TenantRow {
+    /// Its id: lower-case letters, digits, `-`, `_`.
+    pub tenant: String,
+    /// Its name.
+    pub name: String,
+    /// Since when.
+    pub created_at: Ms,
+}
+
+/// A stored token.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct TokenRow {
+    /// SHA-256 of the secret part.
+    pub hash: [u8; 32],
+    /// Until when it is good.
+    pub expires_at: Ms,
+}
+
+/// What a credential may do.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Grants {
+    /// `adapter:action` patterns; API keys also know `admin` and `logs:read`.
+    pub scopes: Vec<String>,
+    /// Caps; absent = none.
+    #[serde(default)]
+    pub caps: Caps,
+}
+
+/// How much a credential may do.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Caps {
+    /// Minor units of one payment.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub amount_per_operation: Option<i64>,
+    /// Minor units of all payments of a day (UTC).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub amount_per_day: Option<i64>,
+    /// Messages of a day (UTC), counted per recipient.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub messages_per_day: Option<i64>,
+    /// The only phones it may charge or message; absent = any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub recipients: Option<Vec<String>>,
+}
+
+impl Grants {
+    /// Do the scopes cover this action?
+    #[must_use]
+    pub fn allow(&self, adapter: &str, action: &str) -> bool {
+        self.scopes.iter().any(|scope| catalog::pattern_covers(scope, adapter, action))
+    }
+
+    /// Is this word (`admin`, `logs:read`) among the scopes?
+    #[must_use]
+    pub fn has(&self, word: &str) -> bool {
+        self.scopes.iter().any(|scope| scope == word)
+    }
+}
+
+/// One account on one install.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct DeviceRow {
+    /// Whose.
+    pub tenant: String,
+    /// Its id.
+    pub device: String,
+    /// The account it acts for.
+    pub account: String,
+    /// What it may do.
+    pub grants: Grants,
+    /// Its token.
+    pub token: TokenRow,
+    /// The token before, good for the overlap.
+    pub old_token: Option<TokenRow>,
+    /// Since when it is no longer good.
+    pub revoked_at: Option<Ms>,
+    /// When it was last seen.
+    pub last_seen: Ms,
+    /// Since when.
+    pub created_at: Ms,
+}
+
+/// A tenant's backend.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct ApiKeyRow {
+    /// Whose.
+    pub tenant: String,
+    /// Its id.
+    pub key: String,
+    /// The account it acts for when a request names none.
+    pub account: String,
+    /// What it may do.
+    pub grants: Grants,
+    /// SHA-256 of the secret part.
+    pub hash: [u8; 32],
+    /// Since when it is no longer good.
+    pub revoked_at: Option<Ms>,
+    /// Since when.
+    pub created_at: Ms,
+}
+
+/// A tenant's settings for one adapter.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct IntegrationRow {
+    /// Whose.
+    pub tenant: String,
+    /// Which.
+    pub adapter: String,
+    /// Switched on or off by hand; absent = on once its credentials are complete.
+    pub enabled: Option<bool>,
+    /// Actions the operator paused.
+    pub paused: BTreeSet<String>,
+    /// Plain settings, a JSON object of texts.
+    pub settings: String,
+    /// Sealed credentials, a JSON object of texts inside.
+    pub credentials: Option<Vec<u8>>,
+}
+
+/// A sealed access token.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct AuthTokenRow {
+    /// Whose.
+    pub tenant: String,
+    /// Of which adapter.
+    pub adapter: String,
+    /// Sealed.
+    pub sealed: Vec<u8>,
+    /// Until when it is good.
+    pub expires_at: Ms,
+}
+
+/// Who asks.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Actor {
+    /// A device.
+    Device {
+        /// Its id.
+        device: String,
+    },
+    /// An API key.
+    Key {
+        /// Its id.
+        key: String,
+    },
+    /// The operator's command line.
+    Operator,
+}
+
+impl Actor {
+    /// The id in logs.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Device { device } => device,
+            Self::Key { key } => key,
+            Self::Operator => "operator",
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! What comes in, and what is answered.
+
+use tarishi_protocol::{Fingerprint, NotificationReceipt, OperationId, Payload, Problem, SyncResponse};
+
+use super::{Actor, Ms};
+
+/// One operation that passed all checks that need no database.
+#[derive(Clone, Debug)]
+pub struct Checked {
+    /// The envelope.
+    pub operation: tarishi_protocol::Operation,
+    /// Its payload's fingerprint.
+    pub fingerprint: Fingerprint,
+    /// Its typed payload.
+    pub payload: Payload,
+    /// Name of what must not be under way twice (payments).
+    pub money_reference: Option<String>,
+    /// What a receipt without reference may be recognised by.
+    pub correlation: Option<String>,
+    /// When it becomes too old to begin.
+    pub expires_at: Ms,
+    /// When it was enqueued, by our clock.
+    pub enqueued_at: Ms,
+}
+
+/// What the checks say of one operation, before the database is asked.
+#[derive(Clone, Debug)]
+pub enum Preview {
+    /// It may be taken.
+    Take(Box<Checked>),
+    /// It must be refused for good, unless its id or key is known already.
+    Refuse {
+        /// Its id.
+        id: OperationId,
+        /// Its key, if it could be read.
+        key: Option<String>,
+        /// Its fingerprint, if its payload could be read.
+        fingerprint: Option<Fingerprint>,
+        /// Its ordering key, if it could be read.
+        ordering_key: Option<String>,
+        /// Why.
+        problem: Problem,
+    },
+    /// It may come again, unless its id or key is known already.
+    Later {
+        /// Its id.
+        id: OperationId,
+        /// Its key.
+        key: String,
+        /// Its fingerprint.
+        fingerprint: Option<Fingerprint>,
+        /// Its ordering key: what follows in it must wait too.
+        ordering_key: Option<String>,
+        /// Why.
+        problem: Problem,
+    },
+}
+
+/// One exchange of one device.
+#[derive(Clone, Debug)]
+pub struct Intake {
+    /// Whose.
+    pub tenant: String,
+    /// Which device.
+    pub device: String,
+    /// Its account.
+    pub account: String,
+    /// The request's counter.
+    pub exchange: u64,
+    /// Operations, in the order sent.
+    pub operations: Vec<Preview>,
+    /// Wishes to cancel.
+    pub cancellations: Vec<OperationId>,
+    /// Notification receipts.
+    pub notification_receipts: Vec<NotificationReceipt>,
+    /// Where the device's feed stands.
+    pub cursor: Option<String>,
+    /// Now.
+    pub now: Ms,
+}
+
+/// How an exchange went.
+#[derive(Clone, Debug)]
+pub enum ExchangeOutcome {
+    /// Committed; the answer.
+    Done(Box<SyncResponse>),
+    /// The counter is not above the highest seen; nothing was changed.
+    Stale {
+        /// The highest seen.
+        highest: u64,
+    },
+}
+
+/// An operation that no device sent.
+#[derive(Clone, Debug)]
+pub struct Submission {
+    /// Whose.
+    pub tenant: String,
+    /// Who asks.
+    pub actor: Actor,
+    /// The account it is for.
+    pub account: String,
+    /// Every device of this account hears of it.
+    pub deliver_to: Option<String>,
+    /// What.
+    pub preview: Preview,
+    /// Now.
+    pub now: Ms,
+}
+
+/// What was answered about an id that never became an operation.
+#[derive(Clone, Debug)]
+pub struct VerdictRow {
+    /// Refused, or cancelled before it came, or the same as another.
+    pub verdict: Verdict,
+    /// Whose account asked.
+    pub account: String,
+}
+
+/// What was answered.
+#[derive(Clone, Debug)]
+pub enum Verdict {
+    /// Refused for good.
+    Refused(Problem),
+    /// Cancelled before it came.
+    Cancelled,
+    /// The same key as this operation.
+    DuplicateOf(OperationId),
+}

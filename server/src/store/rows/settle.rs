@@ -1,0 +1,124 @@
+//! *Open* and *settle*: what goes into the two transactions around a call.
+
+use tarishi_protocol::{OperationId, State};
+use uuid::Uuid;
+
+use super::{Ms, OperationRow};
+use crate::{
+    adapters::{Answer, MessageNews},
+    dispatch::policy::{Failure, Rules},
+};
+
+/// A call that is about to be made.
+#[derive(Clone, Debug)]
+pub struct Open {
+    /// Whose.
+    pub tenant: String,
+    /// Which.
+    pub id: OperationId,
+    /// The new attempt's id.
+    pub attempt: Uuid,
+    /// Nothing is sent after this.
+    pub send_before: Ms,
+    /// The answer is here by then, or lost.
+    pub answer_by: Ms,
+    /// Nobody else looks before this.
+    pub lease_until: Ms,
+    /// Now.
+    pub now: Ms,
+}
+
+/// May the call be made?
+#[derive(Clone, Debug)]
+pub enum Opened {
+    /// Yes: the attempt is on record.
+    Yes {
+        /// The operation as it stands now.
+        operation: Box<OperationRow>,
+        /// For an action about another operation: that one.
+        related: Option<Box<OperationRow>>,
+    },
+    /// No: what forbade it has been settled.
+    No,
+}
+
+/// Where evidence came from.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Source {
+    /// The call of this attempt.
+    Call {
+        /// The attempt.
+        attempt: Uuid,
+    },
+    /// A poll or recovery.
+    Poll,
+    /// A webhook.
+    Webhook,
+    /// A human.
+    Operator {
+        /// Who.
+        who: String,
+    },
+}
+
+/// What was learnt about an operation.
+#[derive(Clone, Debug)]
+pub enum Evidence {
+    /// An answer of the provider.
+    Answer(Answer),
+    /// A call that gave none.
+    Failure(Failure),
+    /// The attempt's time is over and nobody closed it.
+    Lost,
+    /// The wait for a receipt is over.
+    ReceiptOverdue,
+    /// A message's delivery.
+    Message(MessageNews),
+    /// A human's decision.
+    Resolve(Resolution),
+}
+
+/// A human's decision about an unresolved operation.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Resolution {
+    /// The effect exists.
+    Succeeded {
+        /// Its outcome.
+        outcome: serde_json::Value,
+    },
+    /// It does not and will not.
+    Failed {
+        /// Why.
+        reason: String,
+    },
+    /// It does not; execute it again.
+    RunAgain,
+}
+
+/// Evidence to settle.
+#[derive(Clone, Debug)]
+pub struct Settle {
+    /// Whose.
+    pub tenant: String,
+    /// Which.
+    pub id: OperationId,
+    /// Where it came from.
+    pub source: Source,
+    /// What was learnt.
+    pub evidence: Evidence,
+    /// The tenant's waits and retries for this action.
+    pub rules: Rules,
+    /// Now.
+    pub now: Ms,
+}
+
+/// What settling did.
+#[derive(Clone, Debug, Default)]
+pub struct Settled {
+    /// The state before and after; none = no such operation.
+    pub moved: Option<(State, State)>,
+    /// It succeeded after it had been told failed or expired.
+    pub late_success: bool,
+    /// Webhook events that wait for this operation may match now.
+    pub news: bool,
+}
