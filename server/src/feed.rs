@@ -67,6 +67,12 @@ impl Hub {
         Some(Hold { hub: self, id, wake })
     }
 
+    /// Requests that are held now.
+    #[must_use]
+    pub fn held_requests(&self) -> usize {
+        self.held().len()
+    }
+
     /// Waits until the device's feed moves beyond `seq`, at most `wait`; at once if too many wait already.
     pub async fn wait(&self, tenant: &str, device: &str, seq: u64, wait: Duration) {
         let Some(hold) = self.hold(tenant, device, seq) else { return };

@@ -5,15 +5,15 @@ use std::{collections::HashSet, time::Duration};
 use tarishi_core::DeviceState;
 use tarishi_sandbox::SandboxOptions;
 use tarishi_tests::{
-    harness::{Build, Hosted, Intents, Phone, Watch, binaries, import_file},
+    harness::{Build, Hosted, Intents, Phone, Watch, binaries, eventually, import_file},
     link::{Link, LinkProfile},
 };
 use tokio::time::{Instant, timeout_at};
 
 const OPERATIONS: usize = 50;
 const DEADLINE: Duration = Duration::from_secs(10);
-/// How long the phone lies there without network: long enough for its first tries to fail.
-const OFFLINE: Duration = Duration::from_secs(3);
+/// Tries that fail before the link comes up.
+const TRIES: u64 = 3;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_was_queued_offline_is_sent_within_ten_seconds_of_the_link_coming_up() {
@@ -30,7 +30,7 @@ async fn what_was_queued_offline_is_sent_within_ten_seconds_of_the_link_coming_u
     phone.import(&file).await.unwrap();
     link.down();
     let mut watch = phone.watch().await.unwrap();
-    tokio::time::sleep(OFFLINE).await;
+    eventually(DEADLINE, async || (link.turned_away() >= TRIES).then_some(())).await.expect("the phone tries by itself");
 
     link.up();
     let up = Instant::now();

@@ -38,6 +38,7 @@ struct Road {
     up: Lane,
     down: Lane,
     connections: AtomicU64,
+    turned_away: AtomicU64,
     cuts: AtomicU64,
     repeats: AtomicU64,
 }
@@ -59,6 +60,7 @@ impl Link {
             up: Lane::default(),
             down: Lane::default(),
             connections: AtomicU64::default(),
+            turned_away: AtomicU64::default(),
             cuts: AtomicU64::default(),
             repeats: AtomicU64::default(),
         });
@@ -108,6 +110,11 @@ impl Link {
         self.road.connections.load(Ordering::SeqCst)
     }
 
+    /// Connections that came while the link was down, and were closed at once.
+    pub fn turned_away(&self) -> u64 {
+        self.road.turned_away.load(Ordering::SeqCst)
+    }
+
     /// Connections the link has cut, and answers it has dropped.
     pub fn cuts(&self) -> u64 {
         self.road.cuts.load(Ordering::SeqCst)
@@ -150,7 +157,9 @@ async fn run(listener: TcpListener, road: Arc<Road>, is_down: watch::Receiver<bo
         tokio::select! {
             accepted = listener.accept() => {
                 let Ok((phone, _)) = accepted else { continue };
-                if !*is_down.borrow() {
+                if *is_down.borrow() {
+                    road.turned_away.fetch_add(1, Ordering::SeqCst);
+                } else {
                     let number = road.connections.fetch_add(1, Ordering::SeqCst);
                     tasks.spawn(carry_while_up(phone, Arc::clone(&road), number, repeat.clone(), is_down.clone()));
                 }

@@ -19,6 +19,6 @@ pub(super) async fn metrics(State(app): State<Arc<App>>, headers: HeaderMap) -> 
         }
     }
     let now = app.clock.now_ms();
-    let text = app.metrics.render(&app.store.figures(now).await?, now);
+    let text = app.metrics.render(&app.store.figures(now).await?, app.hub.held_requests(), now);
     Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response())
 }

@@ -45,15 +45,15 @@ impl Metrics {
 
     /// Everything, as text.
     #[must_use]
-    pub fn render(&self, figures: &Figures, now: Ms) -> String {
+    pub fn render(&self, figures: &Figures, held_requests: usize, now: Ms) -> String {
         let recorder = PrometheusBuilder::new().build_recorder();
-        with_local_recorder(&recorder, || record(figures, now));
+        with_local_recorder(&recorder, || record(figures, held_requests, now));
         format!("{}{}", recorder.handle().render(), self.requests.handle().render())
     }
 }
 
 #[expect(clippy::cast_precision_loss, reason = "gauges are floats; counts stay far below 2^53")]
-fn record(figures: &Figures, now: Ms) {
+fn record(figures: &Figures, held_requests: usize, now: Ms) {
     describe_gauge!("tarishi_queue_depth", "Operations that have not ended, by adapter and state");
     describe_gauge!("tarishi_operations_ended", "Operations that have ended and are kept, by adapter and outcome");
     describe_gauge!("tarishi_attempts", "Tries and evidence kept in the log, by adapter and result");
@@ -63,6 +63,7 @@ fn record(figures: &Figures, now: Ms) {
     describe_gauge!("tarishi_breaker_open", "1 while the breaker keeps the lane closed");
     describe_gauge!("tarishi_lane_closed", "1 while the lane is closed, by the breaker or a rate limit");
     describe_gauge!("tarishi_dead_letters", "Operations that wait for a human");
+    describe_gauge!("tarishi_held_requests", "Devices that wait for news");
     describe_gauge!("tarishi_unmatched_webhook_events", "Webhook events that match nothing yet");
     for (adapter, state, count) in &figures.depth {
         gauge!("tarishi_queue_depth", "adapter" => adapter.clone(), "state" => state.as_str()).set(*count as f64);
@@ -83,6 +84,7 @@ fn record(figures: &Figures, now: Ms) {
         gauge!("tarishi_breaker_open", &labels).set(f64::from(u8::from(closed && lane.failures >= BREAKER_FAILURES)));
     }
     gauge!("tarishi_dead_letters").set(figures.dead_letters as f64);
+    gauge!("tarishi_held_requests").set(held_requests as f64);
     gauge!("tarishi_unmatched_webhook_events").set(figures.unmatched_events as f64);
 }
 
@@ -115,7 +117,7 @@ mod tests {
             unmatched_events: 1,
         };
 
-        let text = metrics.render(&figures, 1_000);
+        let text = metrics.render(&figures, 3, 1_000);
 
         for line in [
             "tarishi_queue_depth{adapter=\"mpesa\",state=\"ready\"} 4",
@@ -127,6 +129,6 @@ mod tests {
         ] {
             assert!(text.lines().any(|given| given == line), "{line} is not in\n{text}");
         }
-        assert!(!metrics.render(&Figures::default(), 1_000).contains("tarishi_queue_depth{"));
+        assert!(!metrics.render(&Figures::default(), 0, 1_000).contains("tarishi_queue_depth{"));
     }
 }

@@ -74,8 +74,7 @@ async fn an_enqueue_does_not_wait_for_the_held_request() {
     let phone = world.phone("phone", "amina").await;
     phone.start();
     let app = world.hosted.server.app();
-    eventually("the phone was seen", async || !app.store.devices("default", None, 10).await.unwrap().is_empty()).await;
-    tokio::time::sleep(Duration::from_millis(500)).await;
+    eventually("the phone's request is held", async || app.hub.held_requests() == 1).await;
 
     let record = enqueue(&phone, intent.operation()).await;
 
