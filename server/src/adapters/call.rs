@@ -103,7 +103,7 @@ pub struct Related {
     pub outcome: Option<Value>,
 }
 
-/// What [`Adapter::health`] is told.
+/// What [`super::Adapter::health`] is told.
 #[derive(Clone, Copy, Debug)]
 pub struct HealthCall<'a> {
     /// The tenant's settings.

@@ -55,7 +55,7 @@ pub struct HookEvent {
     pub event_id: Option<String>,
     /// What was learnt. [`Answer::Waiting`] with `poll_after` zero = "ask the provider to confirm this".
     pub news: News,
-    /// What [`Adapter::correlation`] gave for the operation that this may be about.
+    /// What [`super::Adapter::correlation`] gave for the operation that this may be about.
     pub correlation: Option<String>,
 }
 
