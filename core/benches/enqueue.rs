@@ -9,13 +9,18 @@ use std::{
     hint::black_box,
     io::Write as _,
     path::Path,
-    sync::atomic::{AtomicU64, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     time::{Duration, Instant},
 };
 
 use criterion::{BatchSize, Criterion};
 use rusqlite::{Connection, params};
-use tarishi_core::{Client, Clock as _, NewOperation, Options, SystemClock, protocol::OperationId};
+use tarishi_core::{
+    Client, Clock as _, NewOperation, Options, SystemClock, protocol::OperationId, transport::memory::MemoryTransport,
+};
 use tokio::runtime::Runtime;
 
 /// Bytes of each payload.
@@ -75,7 +80,8 @@ impl Bare {
 }
 
 fn open(path: &Path) -> Client {
-    Client::open(Options::new(path, "http://server.invalid")).unwrap()
+    let server = Arc::new(MemoryTransport::new());
+    Client::open(Options::new(path, "http://server.invalid").with_transport(server)).unwrap()
 }
 
 fn one_caller(runtime: &Runtime, client: &Client, count: u32) {

@@ -2,14 +2,14 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tarishi_protocol::Limits;
+use tarishi_protocol::{Code, Limits, Problem};
 use tokio::{
     sync::{broadcast, watch},
     task::JoinHandle,
 };
 
 use crate::{
-    Error, Event, HttpTransport, Options, Transport,
+    Error, Event, Options, Tls, Transport,
     conditions::{Conditions, Halt},
     outbox::{Outbox, meta},
     sync::exchange::Engine,
@@ -35,10 +35,7 @@ pub(crate) struct Inner {
 
 impl Inner {
     pub(crate) fn open(options: Options) -> Result<Self, Error> {
-        let transport = match &options.transport {
-            Some(transport) => Arc::clone(transport),
-            None => Arc::new(HttpTransport::new(&options.server_url)?) as Arc<dyn Transport>,
-        };
+        let transport = transport(&options)?;
         let (events, _) = broadcast::channel(EVENTS_KEPT);
         let (work, _) = watch::channel(());
         let (pause, _) = watch::channel(false);
@@ -107,6 +104,7 @@ impl Inner {
         if before != Some(halt)
             && let Some(event) = event
         {
+            tracing::warn!(%error, "syncing pauses until somebody does something about it");
             let _ = self.events.send(event);
         }
         error
@@ -122,6 +120,32 @@ impl Inner {
         let mut pause = self.pause.subscribe();
         let _ = pause.wait_for(|paused| *paused).await;
     }
+}
+
+/// The app's transport, or the library's own.
+fn transport(options: &Options) -> Result<Arc<dyn Transport>, Error> {
+    match &options.transport {
+        // A pin that nobody checks is worse than none.
+        Some(_) if options.tls != Tls::default() => {
+            Err(invalid("tls", "is for the library's own HTTP: the app's transport sees to its own"))
+        }
+        Some(transport) => Ok(Arc::clone(transport)),
+        None => own_transport(options),
+    }
+}
+
+#[cfg(feature = "http")]
+fn own_transport(options: &Options) -> Result<Arc<dyn Transport>, Error> {
+    Ok(Arc::new(crate::HttpTransport::new(&options.server_url, &options.tls)?))
+}
+
+#[cfg(not(feature = "http"))]
+fn own_transport(_options: &Options) -> Result<Arc<dyn Transport>, Error> {
+    Err(invalid("transport", "must be given: this build has no HTTP of its own"))
+}
+
+fn invalid(field: &str, text: &str) -> Error {
+    Error::InvalidInput(Problem::new(Code::InvalidValue, text).with_field(field))
 }
 
 struct Facts {

@@ -27,6 +27,7 @@ mod report;
 mod state;
 mod suspend;
 mod sync;
+pub mod testkit;
 pub mod transport;
 mod why;
 
@@ -43,5 +44,7 @@ pub use options::{Options, StaticToken, TokenError, TokenSource};
 pub use outbox::Recovery;
 pub use state::DeviceState;
 pub use sync::{Stop, SyncReport};
-pub use transport::{HttpTransport, Transport, TransportError, TransportRequest, TransportResponse};
+#[cfg(feature = "http")]
+pub use transport::HttpTransport;
+pub use transport::{Tls, Transport, TransportError, TransportRequest, TransportResponse};
 pub use why::{Why, WhyReason};

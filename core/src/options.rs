@@ -8,7 +8,7 @@ use std::{
 
 use async_trait::async_trait;
 
-use crate::{Clock, SystemClock, Transport};
+use crate::{Clock, SystemClock, Tls, Transport};
 
 /// Operations that have not ended, at most, unless the app says otherwise.
 pub(crate) const QUOTA_OPERATIONS: u64 = 1_000_000;
@@ -28,6 +28,8 @@ pub struct Options {
     pub account: Option<String>,
     /// What carries the bytes; `None` is HTTP by the library itself.
     pub transport: Option<Arc<dyn Transport>>,
+    /// Whom the library's own HTTP trusts; a transport of the app's sees to that itself.
+    pub tls: Tls,
     /// Where tokens come from.
     pub token_source: Arc<dyn TokenSource>,
     /// Where time comes from.
@@ -57,6 +59,7 @@ impl Options {
             server_url: server_url.into(),
             account: None,
             transport: None,
+            tls: Tls::default(),
             token_source: Arc::new(StaticToken::none()),
             clock: Arc::new(SystemClock),
             seal_key: None,
@@ -87,6 +90,13 @@ impl Options {
     #[must_use]
     pub fn with_transport(mut self, transport: Arc<dyn Transport>) -> Self {
         self.transport = Some(transport);
+        self
+    }
+
+    /// Trusts what this says, in the library's own HTTP.
+    #[must_use]
+    pub fn with_tls(mut self, tls: Tls) -> Self {
+        self.tls = tls;
         self
     }
 

@@ -77,6 +77,10 @@ impl Inner {
         if self.conditions().suspended {
             return Ok(Why::only(WhyReason::Suspended));
         }
+        // Whoever holds the flight has read them already.
+        if let Ok(mut engine) = self.flight.try_lock() {
+            engine.load(self).await?;
+        }
         let found = self.outbox.read(move |connection, _| read::with_predecessor(connection, id)).await?;
         let (row, behind) = found.ok_or(Error::NotFound)?;
         let why = match row.state {

@@ -2,6 +2,7 @@
 
 mod crash;
 mod import;
+mod scenario_files;
 mod scenarios;
 mod simulation;
 mod watch;

@@ -2,10 +2,13 @@
 //!
 //! [`harness`] runs servers, phones and providers, [`link`] is the road between them, and the [`harness::Audit`] compares what
 //! was asked for with what the providers saw. [`crash`], [`import`] and [`demo`] put these together.
+//! [`scenario`] runs the files that every language runs, against [`scripted`].
 
 pub mod crash;
 pub mod demo;
 pub mod harness;
 pub mod import;
 pub mod link;
+pub mod scenario;
+pub mod scripted;
 pub mod simulation;

@@ -66,10 +66,7 @@ impl Inner {
     /// Whose queue this is, asked at the server if nobody knows yet.
     pub(crate) async fn account(&self) -> Result<String, Error> {
         let mut engine = self.flight.lock().await;
-        if !engine.loaded {
-            self.load_facts().await?;
-            engine.loaded = true;
-        }
+        engine.load(self).await?;
         if let Some(account) = self.conditions().account.clone() {
             return Ok(account);
         }

@@ -41,7 +41,7 @@ const SLOW_MS: i64 = 4_000;
 pub(crate) struct Engine {
     sizer: Sizer,
     pub(super) poison: Poison,
-    pub(super) loaded: bool,
+    loaded: bool,
     stale: bool,
 }
 
@@ -75,14 +75,19 @@ impl Engine {
     pub(crate) fn new() -> Self {
         Self { sizer: Sizer::new(), poison: Poison::default(), loaded: false, stale: false }
     }
+
+    /// Reads what earlier runs learnt, before anything is decided: pauses and budgets hold over a restart.
+    pub(crate) async fn load(&mut self, inner: &Inner) -> Result<(), Error> {
+        if !self.loaded {
+            inner.load_facts().await?;
+            self.loaded = true;
+        }
+        Ok(())
+    }
 }
 
 /// Runs one exchange.
 pub(crate) async fn exchange(inner: &Inner, engine: &mut Engine, mode: Mode, report: &mut SyncReport) -> Result<Step, Error> {
-    if !engine.loaded {
-        inner.load_facts().await?;
-        engine.loaded = true;
-    }
     let mut token = match inner.options.token_source.token(None).await {
         Ok(token) => token,
         Err(error) => return Ok(no_token(inner, error)),
@@ -114,6 +119,8 @@ pub(crate) async fn exchange(inner: &Inner, engine: &mut Engine, mode: Mode, rep
         break (verdict, measure);
     };
     inner.conditions().last_exchange = Some((inner.wall_ms(), verdict.name()));
+    let (sent, bytes) = (batch.operations.len(), measure.encoded);
+    tracing::debug!(answer = verdict.name(), sent, bytes, ms = measure.elapsed_ms, "an exchange with the server");
     match verdict {
         Verdict::Answer(response) => Box::pin(answered(inner, engine, batch, *response, measure, report)).await,
         failed => failed_step(inner, engine, &batch, failed, measure).await,

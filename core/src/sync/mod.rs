@@ -134,6 +134,7 @@ impl Inner {
 
     async fn drain(&self, report: &mut SyncReport, ends_at: i64) -> Result<End, Error> {
         let mut engine = self.flight.lock().await;
+        engine.load(self).await?;
         loop {
             let now = self.now();
             if let Some(reason) = self.conditions().forbidden(&self.options, now, self.wall_ms()) {

@@ -150,6 +150,9 @@ async fn turn(inner: &Inner, more: &mut bool, forgot_at: &mut Option<i64>) -> Wa
         return storage_pause(&error, now);
     }
     let mut engine = inner.flight.lock().await;
+    if let Err(error) = engine.load(inner).await {
+        return storage_pause(&error, now);
+    }
     // From here on whatever comes up cuts the exchange short; what came up before is seen below.
     let cut = inner.work.subscribe();
     let agenda = match inner.agenda().await {

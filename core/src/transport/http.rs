@@ -4,9 +4,10 @@ use core::{fmt, time::Duration};
 
 use async_trait::async_trait;
 use reqwest::{Client, Method, redirect};
-use tarishi_protocol::limits;
+use rustls::ClientConfig;
+use tarishi_protocol::{Code, Problem, limits};
 
-use super::{Transport, TransportError, TransportRequest, TransportResponse};
+use super::{Tls, Transport, TransportError, TransportRequest, TransportResponse, tls_config};
 use crate::Error;
 
 /// How long connecting may take, handshake included.
@@ -22,31 +23,37 @@ pub struct HttpTransport {
 }
 
 impl HttpTransport {
-    /// A transport to this server.
+    /// A transport to this server, which trusts whom `tls` says.
     ///
     /// # Errors
-    /// The address is not one of HTTP, or the system's certificates cannot be read.
-    #[expect(clippy::disallowed_methods, reason = "the one place that builds an HTTP client")]
-    pub fn new(server_url: &str) -> Result<Self, Error> {
-        let bad = |text: String| {
-            let problem = tarishi_protocol::Problem::new(tarishi_protocol::Code::InvalidValue, text);
-            Error::InvalidInput(problem.with_field("server_url"))
-        };
-        let url = reqwest::Url::parse(server_url).map_err(|error| bad(error.to_string()))?;
+    /// [`Error::InvalidInput`]: the address is not one of HTTP, a root is no certificate, or there are pins and the address is
+    /// not of HTTPS.
+    pub fn new(server_url: &str, tls: &Tls) -> Result<Self, Error> {
+        let url = reqwest::Url::parse(server_url).map_err(|error| invalid("server_url", error.to_string()))?;
         if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
-            return Err(bad("must begin with http:// or https://".to_owned()));
+            return Err(invalid("server_url", "must begin with http:// or https://"));
         }
-        // Whoever comes first installs it; it is the same one.
-        let _ = rustls::crypto::ring::default_provider().install_default();
+        let config = if url.scheme() == "https" {
+            tls_config::secure(tls)?
+        } else if tls.pins.is_empty() {
+            tls_config::plain(tls)?
+        } else {
+            return Err(invalid("server_url", "must begin with https:// if there are pins"));
+        };
+        Self::with_config(server_url, config)
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "the one place that builds an HTTP client")]
+    pub(super) fn with_config(server_url: &str, config: ClientConfig) -> Result<Self, Error> {
         let client = Client::builder()
+            .tls_backend_preconfigured(config)
             .redirect(redirect::Policy::none())
             .retry(reqwest::retry::never())
-            .no_gzip()
             .connect_timeout(CONNECT_TIMEOUT)
             .pool_idle_timeout(IDLE_TIMEOUT)
             .pool_max_idle_per_host(1)
             .build()
-            .map_err(|error| bad(error.to_string()))?;
+            .map_err(|error| invalid("server_url", error.to_string()))?;
         Ok(Self { client, base: server_url.trim_end_matches('/').to_owned() })
     }
 }
@@ -80,6 +87,10 @@ impl Transport for HttpTransport {
     }
 }
 
+pub(super) fn invalid(field: impl Into<String>, text: impl Into<String>) -> Error {
+    Error::InvalidInput(Problem::new(Code::InvalidValue, text).with_field(field))
+}
+
 fn meaning(error: &reqwest::Error) -> TransportError {
     if error.is_connect() || error.is_builder() {
         TransportError::Unreachable
@@ -97,8 +108,8 @@ mod tests {
     #[test]
     fn an_address_that_is_none_is_refused_at_once() {
         for url in ["", "ftp://x", "example.org", "http://"] {
-            assert!(matches!(HttpTransport::new(url), Err(Error::InvalidInput(_))), "{url}");
+            assert!(matches!(HttpTransport::new(url, &Tls::default()), Err(Error::InvalidInput(_))), "{url}");
         }
-        HttpTransport::new("https://pay.example.org/").unwrap();
+        HttpTransport::new("https://pay.example.org/", &Tls::default()).unwrap();
     }
 }

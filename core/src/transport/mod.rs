@@ -1,13 +1,23 @@
 //! What carries the bytes: HTTP by the library, the platform's client through the bindings, or memory in tests.
 
+#[cfg(feature = "http")]
 mod http;
 pub mod memory;
+mod tls;
+#[cfg(feature = "http")]
+mod tls_config;
+#[cfg(feature = "http")]
+mod tls_pin;
+#[cfg(all(test, feature = "http"))]
+mod tls_tests;
 
 use core::{fmt, time::Duration};
 
 use async_trait::async_trait;
 
+#[cfg(feature = "http")]
 pub use http::HttpTransport;
+pub use tls::Tls;
 
 /// Carries one request and brings its answer. It never retries, never follows a redirect and keeps nothing.
 #[async_trait]

@@ -4,7 +4,7 @@ use std::{
 };
 
 use tarishi_core::{
-    Client, HttpTransport, Options, Transport, TransportError, TransportRequest,
+    Client, HttpTransport, Options, Tls, Transport, TransportError, TransportRequest,
     protocol::{Operation, SyncRequest, codec},
     transport::memory::friendly,
 };
@@ -104,7 +104,7 @@ async fn a_whole_sync_runs_over_real_http_compressed_both_ways() {
 async fn no_redirect_is_followed() {
     let elsewhere = serve(|_, _| panic!("followed")).await;
     let url = serve(move |_, _| answer("302 Found", &format!("location: {elsewhere}\r\n"), b"")).await;
-    let transport = HttpTransport::new(&url).unwrap();
+    let transport = HttpTransport::new(&url, &Tls::default()).unwrap();
     assert_eq!(transport.send(get("/")).await.unwrap().status, 302);
 }
 
@@ -112,7 +112,7 @@ async fn no_redirect_is_followed() {
 async fn a_refused_connection_is_unreachable_and_a_broken_one_is_interrupted() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let transport = HttpTransport::new(&format!("http://{address}")).unwrap();
+    let transport = HttpTransport::new(&format!("http://{address}"), &Tls::default()).unwrap();
     let (result, ()) = tokio::join!(transport.send(get("/")), async {
         let (mut stream, _) = listener.accept().await.unwrap();
         read_request(&mut stream).await;
@@ -127,7 +127,7 @@ async fn a_refused_connection_is_unreachable_and_a_broken_one_is_interrupted() {
 async fn a_body_that_is_cut_short_is_interrupted() {
     let url = serve(|_, _| b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\nconnection: close\r\n\r\nshort".to_vec()).await;
     // The server above keeps the connection: a time-out stands for the lost rest.
-    let transport = HttpTransport::new(&url).unwrap();
+    let transport = HttpTransport::new(&url, &Tls::default()).unwrap();
     let error = transport.send(TransportRequest { timeout: Duration::from_millis(300), ..get("/") }).await.unwrap_err();
     assert!(matches!(error, TransportError::TimedOut | TransportError::Interrupted), "{error}");
 }
@@ -135,6 +135,6 @@ async fn a_body_that_is_cut_short_is_interrupted() {
 #[tokio::test]
 async fn an_endless_answer_stops_at_the_limit() {
     let url = serve(|_, _| answer("200 OK", "", &vec![b' '; 3 * 1024 * 1024])).await;
-    let transport = HttpTransport::new(&url).unwrap();
+    let transport = HttpTransport::new(&url, &Tls::default()).unwrap();
     assert_eq!(transport.send(get("/")).await.unwrap_err(), TransportError::TooLarge);
 }

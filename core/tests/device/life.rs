@@ -1,22 +1,30 @@
 use std::time::Duration;
 
 use tarishi_core::{
-    Client, DeviceState, Error, Filter, Logout, LogoutReport, Options, TransportError,
+    Client, DeviceState, Error, Filter, Logout, LogoutReport, Tls, TransportError,
     protocol::{Receipt, ReceiptStatus, State},
     transport::memory::Step,
 };
 
-use crate::{Phone, answer_with, charge, receipt, sms};
+use crate::{Phone, answer_with, bare, charge, receipt, sms};
 
 #[tokio::test]
 async fn the_same_file_opened_twice_is_the_same_client() {
     let phone = Phone::new();
     let stored = phone.add(sms("a")).await;
     let odd_path = phone.folder.path().join(".").join("queue.db");
-    let second = Client::open(Options::new(odd_path, "http://elsewhere.invalid")).unwrap();
+    let second = Client::open(bare(&odd_path)).unwrap();
     assert_eq!(second.get(stored.id).await.unwrap().unwrap().id, stored.id);
     drop(phone.client);
     second.enqueue(sms("b")).await.unwrap();
+}
+
+#[tokio::test]
+async fn pins_that_nobody_would_check_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = bare(&folder.path().join("queue.db")).with_tls(Tls { roots: Vec::new(), pins: vec![[7; 32]] });
+    let Err(Error::InvalidInput(problem)) = Client::open(options) else { panic!("it opened") };
+    assert_eq!(problem.field.as_deref(), Some("tls"));
 }
 
 #[tokio::test]
@@ -26,7 +34,7 @@ async fn a_file_that_another_process_holds_is_already_open() {
     // Another open file description is another process to the kernel.
     let lock = std::fs::File::create(folder.path().join("queue.db.lock")).unwrap();
     lock.lock().unwrap();
-    let open = || Client::open(Options::new(&database, "http://server.invalid"));
+    let open = || Client::open(bare(&database));
     assert_eq!(open().unwrap_err(), Error::AlreadyOpen);
     drop(lock);
     open().unwrap();

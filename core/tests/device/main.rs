@@ -4,6 +4,7 @@
 
 mod change;
 mod enqueue;
+#[cfg(feature = "http")]
 mod http;
 mod life;
 mod order;
@@ -11,6 +12,8 @@ mod poison;
 mod recovery;
 mod scheduler;
 mod simulation;
+#[cfg(not(feature = "http"))]
+mod slim;
 mod sync;
 mod waiting;
 
@@ -124,6 +127,11 @@ impl Phone {
     pub(crate) fn sent(&self, nth: usize) -> Vec<OperationId> {
         self.server.requests()[nth].operations.iter().map(|operation| operation.id).collect()
     }
+}
+
+/// Nothing said but the file, and a server that nobody asks anything: a slim build has none of its own.
+pub(crate) fn bare(database: &Path) -> Options {
+    Options::new(database, "http://server.invalid").with_transport(Arc::new(MemoryTransport::new()))
 }
 
 pub(crate) fn options(folder: &Path, server: &MemoryTransport, clock: &Arc<TestClock>) -> Options {

@@ -3,9 +3,9 @@ use std::{
     time::Duration,
 };
 
-use tarishi_core::{Client, DeviceState, Options};
+use tarishi_core::{Client, DeviceState};
 
-use crate::{Phone, charge, sms};
+use crate::{Phone, bare, charge, sms};
 
 /// The first released schema. Queued operations of every released version must open in every later one.
 const V1: &[u8] = include_bytes!("v1.outbox");
@@ -15,7 +15,7 @@ async fn a_database_of_version_1_opens_with_its_queue() {
     let folder = tempfile::tempdir().unwrap();
     let database = folder.path().join("queue.db");
     std::fs::write(&database, V1).unwrap();
-    let client = Client::open(Options::new(&database, "http://server.invalid")).unwrap();
+    let client = Client::open(bare(&database)).unwrap();
     let stats = client.stats().await.unwrap();
     assert_eq!((stats["pending"], stats["accepted"], stats["succeeded"]), (2, 1, 1));
     let all = client.list(tarishi_core::Filter::default()).await.unwrap();
@@ -114,7 +114,7 @@ async fn a_file_that_is_no_database_is_set_aside_too() {
     let database = folder.path().join("queue.db");
     for round in 1..=2 {
         std::fs::write(&database, vec![7; 10_000]).unwrap();
-        let client = Client::open(Options::new(&database, "http://server.invalid")).unwrap();
+        let client = Client::open(bare(&database)).unwrap();
         let recovery = client.recovery().unwrap();
         assert_eq!((recovery.salvaged, recovery.set_aside.exists()), (0, true));
         assert!(recovery.set_aside.to_string_lossy().ends_with(&format!("corrupt-{round}")));

@@ -176,7 +176,7 @@ async fn the_account_is_asked_for_once_and_remembered() {
     assert_eq!(phone.server.account_requests(), 1);
     let Phone { client, folder, .. } = phone;
     drop(client);
-    let other = tarishi_core::Options::new(folder.path().join("queue.db"), "http://x.invalid").with_account("acc_1");
+    let other = crate::bare(&folder.path().join("queue.db")).with_account("acc_1");
     assert!(matches!(tarishi_core::Client::open(other), Err(Error::NotAllowed { .. })));
 }
 
@@ -250,7 +250,7 @@ async fn a_pause_the_server_asked_for_holds_over_restarts_and_against_impatience
     phone.client.sync(Duration::from_secs(1), None).await.unwrap();
     phone.clock.advance(Duration::from_secs(119));
     phone.client.sync(Duration::from_millis(200), None).await.unwrap();
-    assert_eq!(phone.server.requests().len(), 1 + usize::from(phone.server.requests().len() > 1));
+    assert_eq!(phone.server.requests().len(), 1);
     phone.clock.advance(Duration::from_secs(2));
     assert!(phone.sync().await.complete);
     assert_eq!(phone.state(stored.id).await, DeviceState::Accepted);

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use tarishi_core::{
-    Client, HttpTransport, TokenError, TokenSource, Transport, TransportError, TransportRequest, TransportResponse,
+    Client, HttpTransport, Tls, TokenError, TokenSource, Transport, TransportError, TransportRequest, TransportResponse,
 };
 
 use crate::exit::Failure;
@@ -28,7 +28,7 @@ impl StoredServer {
     /// Reads the server's address; from now on requests can leave.
     pub(crate) async fn connect(&self, client: &Client) -> Result<(), Failure> {
         let url = client.load_value(SERVER).await?.ok_or(Failure::NotInitialised)?;
-        let http = HttpTransport::new(&url)?;
+        let http = HttpTransport::new(&url, &Tls::default())?;
         *self.http.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(http));
         *self.client.lock().unwrap_or_else(PoisonError::into_inner) = Some(client.clone());
         Ok(())

@@ -173,7 +173,7 @@ pub(super) fn through<F>(world: &World, name: &str, token: String, first: F) -> 
 where
     F: Fn(&tarishi_core::TransportRequest) -> Option<tarishi_core::TransportResponse> + Send + Sync + 'static,
 {
-    let inner = tarishi_core::HttpTransport::new(&world.url()).unwrap();
+    let inner = tarishi_core::HttpTransport::new(&world.url(), &tarishi_core::Tls::default()).unwrap();
     let options = world.options(name, token).with_transport(Arc::new(Through { inner, first }));
     Client::open(options).unwrap()
 }
