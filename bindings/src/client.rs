@@ -1,4 +1,4 @@
-//! The object an app holds: the core's verbs, each run to its end on a runtime of the client's own.
+//! The object an app holds: the core's verbs, each run to its end on a runtime that the clients share.
 
 use std::{
     collections::HashMap,
@@ -12,23 +12,23 @@ use tarishi_core::{
     CancelOutcome, Client as Core, Filter, Logout, LogoutReport, Network, NewOperation, OperationRecord, Stop as CoreStop,
     SyncReport, Why,
 };
-use tarishi_protocol::OperationId;
-use tokio::runtime::{Builder, Runtime};
+use tarishi_protocol::{NotificationEvent, OperationId};
 
 use crate::{
-    ClientError, ClientOptions, EventListener, Stop, Subscription, TokenSource, Transport, events::hand_over,
+    ClientError, ClientOptions, EventListener, HttpTransport, KeyStore, NetworkMonitor, NetworkSink, ScriptedServer, Stop,
+    Subscription, TestClock, TokenSource,
+    events::hand_over,
+    options::Parts,
+    runtime::{self, Shared},
     stop::StopWhenDropped,
 };
-
-/// Threads of the runtime; what they run waits for the disk's own thread and for the network.
-const THREADS: usize = 2;
 
 /// A phone's queue and its sync. Every call may come from any thread.
 #[derive(uniffi::Object)]
 pub struct Client {
-    core: Core,
-    /// `None` only while it is dropped.
-    runtime: Option<Runtime>,
+    core: Arc<Core>,
+    runtime: Arc<Shared>,
+    network_monitor: Option<Arc<dyn NetworkMonitor>>,
 }
 
 impl std::fmt::Debug for Client {
@@ -39,69 +39,78 @@ impl std::fmt::Debug for Client {
 
 #[uniffi::export]
 impl Client {
-    /// Opens the database, and makes it if it is not there. Without a transport the library does HTTP itself.
-    #[uniffi::constructor(default(transport = None))]
+    /// Opens the database, and makes it if it is not there. A file that this process has open already is the same queue; its
+    /// first options hold. Without a transport the library does HTTP itself. `clock` and `server` are for tests.
+    #[uniffi::constructor(default(transport = None, network_monitor = None, key_store = None, clock = None, server = None))]
     pub fn open(
         options: ClientOptions,
         token_source: Arc<dyn TokenSource>,
-        transport: Option<Arc<dyn Transport>>,
+        transport: Option<Arc<dyn HttpTransport>>,
+        network_monitor: Option<Arc<dyn NetworkMonitor>>,
+        key_store: Option<Arc<dyn KeyStore>>,
+        clock: Option<Arc<TestClock>>,
+        server: Option<Arc<ScriptedServer>>,
     ) -> Result<Arc<Self>, ClientError> {
-        let runtime = Builder::new_multi_thread().worker_threads(THREADS).thread_name("tarishi").enable_all().build();
-        let runtime = runtime.map_err(|error| ClientError::bug(error.to_string()))?;
-        let options = options.into_core(token_source, transport)?;
+        let runtime = runtime::shared()?;
+        let options = options.into_core(Parts { token_source, transport, key_store, clock, server })?;
         let core = guarded(|| {
             let _context = runtime.enter();
-            Ok(Core::open(options)?)
+            Ok(Arc::new(Core::open(options)?))
         })?;
-        Ok(Arc::new(Self { core, runtime: Some(runtime) }))
+        // From here on the client's end stops the monitor, even if starting it fails.
+        let client = Arc::new(Self { core, runtime, network_monitor });
+        if let Some(monitor) = &client.network_monitor {
+            monitor.start(NetworkSink::new(&client.core, &client.runtime))?;
+        }
+        Ok(client)
     }
 
     /// Stores one operation; it is on disk when this returns, and stays so if the caller is cancelled meanwhile.
     pub async fn enqueue(&self, operation: NewOperation) -> Result<OperationRecord, ClientError> {
-        let core = self.core.clone();
+        let core = Core::clone(&self.core);
         self.run(async move { Ok(core.enqueue(operation).await?) }).await
     }
 
     /// Stores many in one transaction; each has its own result, in the order given.
     pub async fn enqueue_many(&self, operations: Vec<NewOperation>) -> Result<Vec<EnqueueResult>, ClientError> {
-        let core = self.core.clone();
+        let core = Core::clone(&self.core);
         let results = self.run(async move { Ok(core.enqueue_many(operations).await?) }).await?;
         Ok(results.into_iter().map(EnqueueResult::from).collect())
     }
 
     /// One operation, if the device knows it.
     pub async fn get(&self, id: OperationId) -> Result<Option<OperationRecord>, ClientError> {
-        let core = self.core.clone();
+        let core = Core::clone(&self.core);
         self.run(async move { Ok(core.get(id).await?) }).await
     }
 
     /// A page of operations, oldest first.
     pub async fn list(&self, filter: Filter) -> Result<Vec<OperationRecord>, ClientError> {
-        let core = self.core.clone();
+        let core = Core::clone(&self.core);
         self.run(async move { Ok(core.list(filter).await?) }).await
     }
 
     /// Cancels at once what was never sent; else the server is asked with every request until it answers.
     pub async fn cancel(&self, id: OperationId) -> Result<CancelOutcome, ClientError> {
-        let core = self.core.clone();
+        let core = Core::clone(&self.core);
         self.run(async move { Ok(core.cancel(id).await?) }).await
     }
 
     /// Cancels and enqueues anew with another payload, to run only if the first never does.
     pub async fn replace(&self, id: OperationId, payload: String) -> Result<OperationRecord, ClientError> {
-        let core = self.core.clone();
+        let core = Core::clone(&self.core);
         self.run(async move { Ok(core.replace(id, payload).await?) }).await
     }
 
     /// A new try after a definite end without the effect; asking twice gives the same new operation.
     pub async fn retry(&self, id: OperationId) -> Result<OperationRecord, ClientError> {
-        let core = self.core.clone();
+        let core = Core::clone(&self.core);
         self.run(async move { Ok(core.retry(id).await?) }).await
     }
 
     /// What an operation waits for.
     pub async fn why(&self, id: OperationId) -> Result<Why, ClientError> {
-        let core = self.core.clone();
+        let core = Core::clone(&self.core);
         self.run(async move { Ok(core.why(id).await?) }).await
     }
 
@@ -109,60 +118,85 @@ impl Client {
     /// `Stopped`: Swift needs it, since there a cancelled task does not cancel what runs here.
     #[uniffi::method(default(stop = None))]
     pub async fn sync(&self, deadline: Duration, stop: Option<Arc<Stop>>) -> Result<SyncReport, ClientError> {
-        let core = self.core.clone();
+        let core = Core::clone(&self.core);
         let inner = CoreStop::new();
         let _stop_when_dropped = StopWhenDropped(inner.clone());
+        self.run(async move { sync_until(&core, deadline, inner, stop).await }).await
+    }
+
+    /// Whose queue this is; the server is asked once. `stop` as in `sync`.
+    #[uniffi::method(default(stop = None))]
+    pub async fn account(&self, stop: Option<Arc<Stop>>) -> Result<String, ClientError> {
+        let core = Core::clone(&self.core);
         self.run(async move {
-            let Some(stop) = stop else { return Ok(core.sync(deadline, Some(inner)).await?) };
-            let mut work = Box::pin(core.sync(deadline, Some(inner.clone())));
+            let Some(stop) = stop else { return Ok(core.account().await?) };
             tokio::select! {
                 biased;
-                () = stop.stopped() => {
-                    inner.stop();
-                    // What is being written is written to its end.
-                    work.await?;
-                    Err(ClientError::Stopped)
-                }
-                report = &mut work => Ok(report?),
+                () = stop.stopped() => Err(ClientError::Stopped),
+                account = core.account() => Ok(account?),
             }
         })
         .await
     }
 
+    /// A notification reached the device; the server is told with the next exchange.
+    pub async fn notification_received(&self, id: String) -> Result<(), ClientError> {
+        let core = Core::clone(&self.core);
+        self.run(async move { Ok(core.notification(id, NotificationEvent::Received).await?) }).await
+    }
+
+    /// The person opened a notification; the server is told with the next exchange.
+    pub async fn notification_opened(&self, id: String) -> Result<(), ClientError> {
+        let core = Core::clone(&self.core);
+        self.run(async move { Ok(core.notification(id, NotificationEvent::Opened).await?) }).await
+    }
+
     /// How many operations stand where, by the words of their states.
     pub async fn stats(&self) -> Result<HashMap<String, u64>, ClientError> {
-        let core = self.core.clone();
+        let core = Core::clone(&self.core);
         let stats = self.run(async move { Ok(core.stats().await?) }).await?;
         Ok(stats.into_iter().collect())
     }
 
     /// A text to send to support: no secrets, no phone numbers, no payloads.
     pub async fn report(&self) -> Result<String, ClientError> {
-        let core = self.core.clone();
+        let core = Core::clone(&self.core);
         self.run(async move { Ok(core.report().await?) }).await
     }
 
     /// Drains, and lets go of every lock on the database within the deadline: iOS ends apps that hold one while suspended.
     pub async fn suspend(&self, deadline: Duration) -> Result<(), ClientError> {
-        let core = self.core.clone();
+        let core = Core::clone(&self.core);
         self.run(async move { Ok(core.suspend(deadline).await?) }).await
     }
 
     /// Goes on after [`Client::suspend`].
     pub async fn resume(&self) -> Result<(), ClientError> {
-        let core = self.core.clone();
+        let core = Core::clone(&self.core);
         self.run(async move { Ok(core.resume().await?) }).await
     }
 
-    /// Signs out; the client syncs no more. What was never sent, maybe sent and still running is counted apart.
-    pub async fn logout(&self, how: Logout) -> Result<LogoutReport, ClientError> {
-        let core = self.core.clone();
-        self.run(async move { Ok(core.logout(how).await?) }).await
+    /// Signs out; the client syncs no more. What was never sent, maybe sent and still running is counted apart. `stop` ends a
+    /// drain early with `Stopped`, and then nobody is signed out.
+    #[uniffi::method(default(stop = None))]
+    pub async fn logout(&self, how: Logout, stop: Option<Arc<Stop>>) -> Result<LogoutReport, ClientError> {
+        let core = Core::clone(&self.core);
+        let inner = CoreStop::new();
+        let _stop_when_dropped = StopWhenDropped(inner.clone());
+        self.run(async move {
+            let (Logout::Drain { deadline }, Some(stop)) = (how, stop) else { return Ok(core.logout(how).await?) };
+            // Whatever keeps it from draining is in the counts.
+            match sync_until(&core, deadline, inner, Some(stop)).await {
+                Err(ClientError::Stopped) => Err(ClientError::Stopped),
+                Ok(_) | Err(_) => Ok(core.logout(Logout::Keep).await?),
+            }
+        })
+        .await
     }
 
     /// The person signed in again, so the token source has another token: a paused sync goes on.
     pub fn token_changed(&self) -> Result<(), ClientError> {
-        let _context = self.runtime()?.enter();
+        let _context = self.runtime.enter();
         guarded(|| {
             self.core.token_changed();
             Ok(())
@@ -176,7 +210,7 @@ impl Client {
 
     /// Starts the scheduler: from now on the library syncs by itself whenever there is something to do.
     pub fn start(&self) -> Result<(), ClientError> {
-        let _context = self.runtime()?.enter();
+        let _context = self.runtime.enter();
         guarded(|| {
             self.core.start();
             Ok(())
@@ -185,7 +219,7 @@ impl Client {
 
     /// Stops the scheduler after the exchange under way.
     pub async fn stop(&self) -> Result<(), ClientError> {
-        let core = self.core.clone();
+        let core = Core::clone(&self.core);
         self.run(async move {
             core.stop().await;
             Ok(())
@@ -195,7 +229,7 @@ impl Client {
 
     /// Tells what the platform knows of the network.
     pub fn set_network(&self, network: Network) -> Result<(), ClientError> {
-        let _context = self.runtime()?.enter();
+        let _context = self.runtime.enter();
         guarded(|| {
             self.core.set_network(network);
             Ok(())
@@ -204,7 +238,7 @@ impl Client {
 
     /// Tells whether the person looks at the app: then answers are awaited at the server.
     pub fn set_foreground(&self, foreground: bool) -> Result<(), ClientError> {
-        let _context = self.runtime()?.enter();
+        let _context = self.runtime.enter();
         guarded(|| {
             self.core.set_foreground(foreground);
             Ok(())
@@ -214,7 +248,7 @@ impl Client {
     /// Calls the listener with everything that happens from now on, until the subscription is cancelled or dropped.
     pub fn events(&self, listener: Arc<dyn EventListener>) -> Result<Arc<Subscription>, ClientError> {
         let events = self.core.events();
-        let task = self.runtime()?.spawn(hand_over(events, listener));
+        let task = self.runtime.spawn(hand_over(events, listener));
         Ok(Arc::new(Subscription(task.abort_handle())))
     }
 }
@@ -226,20 +260,37 @@ impl Client {
         T: Send + 'static,
         F: Future<Output = Result<T, ClientError>> + Send + 'static,
     {
-        self.runtime()?.spawn(work).await.map_err(ClientError::of_join)?
-    }
-
-    fn runtime(&self) -> Result<&Runtime, ClientError> {
-        self.runtime.as_ref().ok_or(ClientError::Stopped)
+        self.runtime.spawn(work).await.map_err(ClientError::of_join)?
     }
 }
 
-/// The app may drop it on any thread, and on one that must not block.
+/// The app may drop it on any thread. What runs for other clients of the process goes on.
 impl Drop for Client {
     fn drop(&mut self) {
-        if let Some(runtime) = self.runtime.take() {
-            runtime.shutdown_background();
+        if let Some(monitor) = self.network_monitor.take() {
+            // What it throws is the app's own affair, and there is nobody left to tell.
+            let _ = monitor.stop();
         }
+    }
+}
+
+/// Syncs; `stop` ends it with `Stopped` once what is being written is written.
+async fn sync_until(
+    core: &Core,
+    deadline: Duration,
+    inner: CoreStop,
+    stop: Option<Arc<Stop>>,
+) -> Result<SyncReport, ClientError> {
+    let mut work = Box::pin(core.sync(deadline, Some(inner.clone())));
+    let Some(stop) = stop else { return Ok(work.await?) };
+    tokio::select! {
+        biased;
+        () = stop.stopped() => {
+            inner.stop();
+            work.await?;
+            Err(ClientError::Stopped)
+        }
+        report = &mut work => Ok(report?),
     }
 }
 

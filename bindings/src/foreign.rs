@@ -1,4 +1,5 @@
-//! What the app implements and this library calls: tokens, events, and the platform's own HTTP.
+//! What the app implements and this library calls: tokens, events, the network's state, the key that seals, the platform's own
+//! HTTP. A logger is in `log.rs`.
 //!
 //! All take values and return a `Result`: an exception nobody declared arrives as [`ClientError::Bug`] instead of a crash.
 //! Calls into Kotlin cost about 100 µs, so events come in lists.
@@ -8,7 +9,7 @@ use std::{sync::Arc, time::Duration};
 use async_trait::async_trait;
 use tarishi_core::{Event, TokenError, TransportError, TransportRequest, TransportResponse};
 
-use crate::ClientError;
+use crate::{ClientError, NetworkSink};
 
 /// Where tokens come from.
 #[uniffi::export(foreign)]
@@ -32,10 +33,29 @@ pub trait EventListener: Send + Sync {
     fn on_missed(&self, count: u64) -> Result<(), ClientError>;
 }
 
+/// Watches the platform's network and says what it sees.
+#[uniffi::export(foreign)]
+pub trait NetworkMonitor: Send + Sync {
+    /// Begins: tell the sink what there is now, then each change, from any thread.
+    fn start(&self, sink: Arc<NetworkSink>) -> Result<(), ClientError>;
+
+    /// Ends: the client is gone. What the sink is told later is ignored.
+    fn stop(&self) -> Result<(), ClientError>;
+}
+
+/// Keeps the key that seals payloads and outcomes at rest: Android's Keystore, Apple's Keychain.
+#[uniffi::export(foreign)]
+pub trait KeyStore: Send + Sync {
+    /// The 32 bytes for this database: made at random and kept by the first call, the same ever after. Asked once, when the
+    /// client is opened; an error is the answer of `open`. Another key than before stops nothing: what the old one sealed is
+    /// no longer readable here, and is still sent where the server has it.
+    fn seal_key(&self, database: String) -> Result<Vec<u8>, ClientError>;
+}
+
 /// The platform's own HTTP: its TLS, proxies and background transfers.
 #[uniffi::export(foreign)]
 #[async_trait]
-pub trait Transport: Send + Sync {
+pub trait HttpTransport: Send + Sync {
     /// Sends one request and returns the answer as it came or as the platform decompressed it; both are understood. Follows no
     /// redirects and retries nothing. Throw `Wait` if the server could not be reached; anything else means that the request may
     /// have arrived.
@@ -44,6 +64,7 @@ pub trait Transport: Send + Sync {
 
 /// One header.
 #[derive(Clone, uniffi::Record)]
+#[uniffi::export(Debug)]
 pub struct HttpHeader {
     /// Its name.
     pub name: String,
@@ -53,6 +74,7 @@ pub struct HttpHeader {
 
 /// One request.
 #[derive(Clone, uniffi::Record)]
+#[uniffi::export(Debug)]
 pub struct HttpRequest {
     /// `GET` or `POST`.
     pub method: String,
@@ -70,6 +92,7 @@ pub struct HttpRequest {
 
 /// One answer.
 #[derive(Clone, uniffi::Record)]
+#[uniffi::export(Debug)]
 pub struct HttpResponse {
     /// The status, redirects too.
     pub status: u16,
@@ -115,7 +138,7 @@ impl tarishi_core::TokenSource for TokenBridge {
 
 /// The app's transport as the core calls it.
 pub(crate) struct TransportBridge {
-    pub(crate) transport: Arc<dyn Transport>,
+    pub(crate) transport: Arc<dyn HttpTransport>,
     /// Without the last slash.
     pub(crate) server_url: String,
 }

@@ -2,16 +2,19 @@
 
 use std::{sync::Arc, time::Duration};
 
-use tarishi_core::Options;
+use tarishi_core::{Options, Tls};
 use tarishi_protocol::Code;
 
 use crate::{
-    ClientError, TokenSource, Transport,
+    ClientError, HttpTransport, KeyStore, ScriptedServer, TestClock, TokenSource,
     foreign::{TokenBridge, TransportBridge},
 };
 
+/// Bytes of a seal key and of a pin.
+const KEY_BYTES: usize = 32;
+
 /// How a client is set up.
-#[derive(Clone, uniffi::Record)]
+#[derive(Clone, Debug, uniffi::Record)]
 pub struct ClientOptions {
     /// The path of the database; one per account, outside the system's backups.
     pub database: String,
@@ -20,9 +23,6 @@ pub struct ClientOptions {
     /// The account; if absent, the server is asked once whose token it is.
     #[uniffi(default = None)]
     pub account: Option<String>,
-    /// 32 bytes from the Keystore or Keychain that seal payloads and outcomes at rest.
-    #[uniffi(default = None)]
-    pub seal_key: Option<Vec<u8>>,
     /// Operations that have not ended, at most; a million if not said.
     #[uniffi(default = None)]
     pub quota_operations: Option<u64>,
@@ -38,35 +38,52 @@ pub struct ClientOptions {
     /// How long ended operations stay readable; 30 days if not said.
     #[uniffi(default = None)]
     pub retention: Option<Duration>,
+    /// What the library's own HTTP trusts; the usual authorities if absent. The platform's HTTP has its own ways.
+    #[uniffi(default = None)]
+    pub tls: Option<TlsOptions>,
 }
 
-/// The seal key stays out of logs.
-impl std::fmt::Debug for ClientOptions {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("ClientOptions")
-            .field("database", &self.database)
-            .field("server_url", &self.server_url)
-            .field("sealed", &self.seal_key.is_some())
-            .finish_non_exhaustive()
-    }
+/// What the library's own HTTP trusts.
+#[derive(Clone, Debug, uniffi::Record)]
+pub struct TlsOptions {
+    /// Certificates (DER) of authorities, trusted beside the usual ones.
+    #[uniffi(default = [])]
+    pub roots: Vec<Vec<u8>>,
+    /// SHA-256 of the server certificate's SubjectPublicKeyInfo; if there are any, one of them must match.
+    #[uniffi(default = [])]
+    pub pins: Vec<Vec<u8>>,
+}
+
+/// What a client works with besides its options.
+pub(crate) struct Parts {
+    pub(crate) token_source: Arc<dyn TokenSource>,
+    pub(crate) transport: Option<Arc<dyn HttpTransport>>,
+    pub(crate) key_store: Option<Arc<dyn KeyStore>>,
+    pub(crate) clock: Option<Arc<TestClock>>,
+    pub(crate) server: Option<Arc<ScriptedServer>>,
 }
 
 impl ClientOptions {
-    pub(crate) fn into_core(
-        self,
-        tokens: Arc<dyn TokenSource>,
-        transport: Option<Arc<dyn Transport>>,
-    ) -> Result<Options, ClientError> {
-        let mut options = Options::new(self.database, self.server_url.clone()).with_token_source(Arc::new(TokenBridge(tokens)));
+    pub(crate) fn into_core(self, parts: Parts) -> Result<Options, ClientError> {
+        let Parts { token_source, transport, key_store, clock, server } = parts;
+        let mut options = Options::new(self.database.clone(), self.server_url.clone());
+        options = options.with_token_source(Arc::new(TokenBridge(token_source)));
         options.account = self.account;
-        if let Some(key) = self.seal_key {
-            let key =
-                key.try_into().map_err(|_| ClientError::fix_input(Code::InvalidValue, "seal_key", "must have 32 bytes"))?;
-            options = options.with_seal_key(key);
+        if let Some(store) = key_store {
+            options = options.with_seal_key(exactly(store.seal_key(self.database)?, "seal_key")?);
         }
-        if let Some(transport) = transport {
+        if let Some(server) = server {
+            options = options.with_transport(server.transport());
+        } else if let Some(transport) = transport {
             let server_url = self.server_url.trim_end_matches('/').to_owned();
             options = options.with_transport(Arc::new(TransportBridge { transport, server_url }));
+        }
+        if let Some(clock) = clock {
+            options = options.with_clock(clock.clock());
+        }
+        if let Some(TlsOptions { roots, pins }) = self.tls {
+            let pins = pins.into_iter().enumerate().map(|(n, pin)| exactly(pin, &format!("tls.pins[{n}]")));
+            options = options.with_tls(Tls { roots, pins: pins.collect::<Result<_, _>>()? });
         }
         options.quota_operations = self.quota_operations.unwrap_or(options.quota_operations);
         options.quota_bytes = self.quota_bytes.unwrap_or(options.quota_bytes);
@@ -75,4 +92,8 @@ impl ClientOptions {
         options.retention = self.retention.unwrap_or(options.retention);
         Ok(options)
     }
+}
+
+fn exactly(bytes: Vec<u8>, field: &str) -> Result<[u8; KEY_BYTES], ClientError> {
+    bytes.try_into().map_err(|_| ClientError::fix_input(Code::InvalidValue, field, "must have 32 bytes"))
 }

@@ -1,11 +1,11 @@
-//! Ending a sync early.
+//! Ending a long call early.
 
 use std::sync::Arc;
 
 use tarishi_core::Stop as CoreStop;
 use tokio::sync::watch;
 
-/// Ends one `Client.sync` early.
+/// Ends a `sync`, `account` or `logout` early.
 #[derive(Debug, uniffi::Object)]
 pub struct Stop(watch::Sender<bool>);
 

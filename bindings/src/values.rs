@@ -28,7 +28,7 @@ uniffi::custom_type!(Json, String, {
     },
 });
 
-/// One intent to be carried out once.
+/// One intent to be carried out once. Its text form shows the payload: not for logs.
 #[uniffi::remote(Record)]
 pub struct NewOperation {
     /// The provider's adapter: `mpesa`.
@@ -112,7 +112,7 @@ pub struct BlobRef {
     pub size: u64,
 }
 
-/// An operation as the device knows it.
+/// An operation as the device knows it. Its text form shows the payload: not for logs.
 #[uniffi::remote(Record)]
 pub struct OperationRecord {
     /// Names this utterance.

@@ -13,8 +13,8 @@ use std::{
 use async_trait::async_trait;
 use serde_json::{Value, json};
 use tarishi::{
-    Client, ClientError, ClientOptions, EnqueueResult, EventListener, HttpHeader, HttpRequest, HttpResponse, Stop, TokenSource,
-    Transport,
+    Client, ClientError, ClientOptions, EnqueueResult, EventListener, HttpHeader, HttpRequest, HttpResponse, HttpTransport,
+    KeyStore, NetworkMonitor, NetworkSink, ScriptedServer, Stop, TestClock, TlsOptions, TokenSource,
 };
 use tarishi_core::{CancelOutcome, DeviceState, Event, Filter, Logout, Network, NewOperation, WhyReason};
 use tarishi_protocol::{OperationId, codec};
@@ -60,7 +60,7 @@ impl TokenSource for App {
 }
 
 #[async_trait]
-impl Transport for App {
+impl HttpTransport for App {
     async fn send(&self, request: HttpRequest) -> Result<HttpResponse, ClientError> {
         assert!(request.url.starts_with("https://pay.example.org/api/v2/"), "{}", request.url);
         let _ = self.began.send(());
@@ -144,7 +144,7 @@ impl Phone {
 }
 
 fn open(folder: &Path, app: &Arc<App>) -> Result<Arc<Client>, ClientError> {
-    Client::open(options(folder), Arc::clone(app) as _, Some(Arc::clone(app) as _))
+    Client::open(options(folder), Arc::clone(app) as _, Some(Arc::clone(app) as _), None, None, None, None)
 }
 
 fn options(folder: &Path) -> ClientOptions {
@@ -152,12 +152,12 @@ fn options(folder: &Path) -> ClientOptions {
         database: folder.join("phone.db").to_str().unwrap().to_owned(),
         server_url: "https://pay.example.org/".to_owned(),
         account: None,
-        seal_key: None,
         quota_operations: None,
         quota_bytes: None,
         metered_bytes_per_day: None,
         sync_on_metered: true,
         retention: None,
+        tls: None,
     }
 }
 
@@ -323,7 +323,7 @@ fn signing_out_counts_what_was_never_sent() {
     wait(async {
         phone.client.enqueue(sms("k")).await.unwrap();
 
-        let report = phone.client.logout(Logout::Keep).await.unwrap();
+        let report = phone.client.logout(Logout::Keep, None).await.unwrap();
 
         assert_eq!((report.never_sent, report.maybe_sent, report.running), (1, 0, 0));
         assert_eq!(phone.client.recovery().unwrap(), None);
@@ -345,14 +345,143 @@ fn a_dropped_client_leaves_its_queue_to_the_next_one() {
     assert_eq!(wait(second.get(id)).unwrap().map(|record| record.id), Some(id));
 }
 
+/// A key store that gives what it was made with.
+struct Keys(Result<Vec<u8>, ClientError>);
+
+impl KeyStore for Keys {
+    fn seal_key(&self, database: String) -> Result<Vec<u8>, ClientError> {
+        assert!(database.ends_with("phone.db"));
+        self.0.clone()
+    }
+}
+
+/// A client in front of a server in memory.
+fn open_with(folder: &Path, keys: Option<Keys>, monitor: Option<Arc<dyn NetworkMonitor>>) -> Result<Arc<Client>, ClientError> {
+    let (began, _) = mpsc::channel();
+    let app = Arc::new(App { mood: Mood::Well, tokens: Mutex::default(), began });
+    let keys = keys.map(|keys| Arc::new(keys) as Arc<dyn KeyStore>);
+    Client::open(options(folder), app, None, monitor, keys, None, Some(ScriptedServer::new()))
+}
+
 #[test]
 fn a_seal_key_must_have_32_bytes() {
     let folder = TempDir::new().unwrap();
-    let (began, _) = mpsc::channel();
-    let app = Arc::new(App { mood: Mood::Away, tokens: Mutex::default(), began });
-    let options = ClientOptions { seal_key: Some(vec![0; 31]), ..options(folder.path()) };
 
-    let error = Client::open(options, Arc::clone(&app) as _, None).unwrap_err();
+    let error = open_with(folder.path(), Some(Keys(Ok(vec![0; 31]))), None).unwrap_err();
 
     assert!(matches!(error, ClientError::FixInput { ref field, .. } if field == "seal_key"), "{error}");
+    open_with(folder.path(), Some(Keys(Ok(vec![0; 32]))), None).unwrap();
+}
+
+#[test]
+fn what_the_key_store_throws_is_the_answer_of_open() {
+    let folder = TempDir::new().unwrap();
+    let locked = ClientError::Wait { reason: "the phone is locked".to_owned() };
+
+    let error = open_with(folder.path(), Some(Keys(Err(locked.clone()))), None).unwrap_err();
+
+    assert_eq!(error, locked);
+}
+
+#[test]
+fn a_pin_must_have_32_bytes() {
+    let folder = TempDir::new().unwrap();
+    let (began, _) = mpsc::channel();
+    let app = Arc::new(App { mood: Mood::Well, tokens: Mutex::default(), began });
+    let tls = TlsOptions { roots: Vec::new(), pins: vec![vec![0; 32], vec![0; 20]] };
+    let options = ClientOptions { tls: Some(tls), ..options(folder.path()) };
+
+    let error = Client::open(options, app, None, None, None, None, None).unwrap_err();
+
+    assert!(matches!(error, ClientError::FixInput { ref field, .. } if field == "tls.pins[1]"), "{error}");
+}
+
+/// Keeps the sink, and tells when it is started and stopped.
+struct Monitor(mpsc::Sender<Option<Arc<NetworkSink>>>);
+
+impl NetworkMonitor for Monitor {
+    fn start(&self, sink: Arc<NetworkSink>) -> Result<(), ClientError> {
+        sink.changed(Network::Offline);
+        self.0.send(Some(sink)).map_err(|_| ClientError::SignIn)
+    }
+
+    fn stop(&self) -> Result<(), ClientError> {
+        self.0.send(None).map_err(|_| ClientError::SignIn)
+    }
+}
+
+#[test]
+fn a_network_monitor_is_heard_until_the_client_ends_and_keeps_nothing_alive() {
+    let folder = TempDir::new().unwrap();
+    let (sender, told) = mpsc::channel();
+    let client = open_with(folder.path(), None, Some(Arc::new(Monitor(sender)))).unwrap();
+    let sink = told.recv().unwrap().unwrap();
+    let id = wait(client.enqueue(sms("k"))).unwrap().id;
+    assert_eq!(wait(client.sync(DEADLINE, None)).unwrap().reason, Some(WhyReason::Offline));
+
+    sink.changed(Network::Unmetered);
+
+    assert!(wait(client.sync(DEADLINE, None)).unwrap().complete);
+    drop(client);
+    assert!(told.recv().unwrap().is_none(), "stopped");
+    sink.changed(Network::Metered);
+    let again = open_with(folder.path(), None, None).unwrap();
+    assert_eq!(wait(again.get(id)).unwrap().unwrap().state, DeviceState::Accepted);
+}
+
+#[test]
+fn closing_one_of_two_clients_of_a_file_leaves_the_other_its_scheduler() {
+    let folder = TempDir::new().unwrap();
+    let first = open_with(folder.path(), None, None).unwrap();
+    let second = open_with(folder.path(), None, None).unwrap();
+    first.start().unwrap();
+    second.start().unwrap();
+
+    drop(first);
+
+    let (sender, heard) = mpsc::channel();
+    let _subscription = second.events(Arc::new(Listener(sender))).unwrap();
+    wait(second.enqueue(sms("k"))).unwrap();
+    let accepted = |event: &Event| matches!(event, Event::OperationChanged { state: DeviceState::Accepted, .. });
+    assert!(heard.iter().any(|event| accepted(&event)));
+}
+
+#[test]
+fn a_stopped_drain_signs_nobody_out() {
+    let phone = Phone::new(Mood::Silent);
+    wait(async {
+        phone.client.enqueue(sms("k")).await.unwrap();
+        let stop = Stop::new();
+        let stopped = async {
+            tokio::task::spawn_blocking(move || phone.began.recv().unwrap()).await.unwrap();
+            stop.stop();
+        };
+
+        let drain = phone.client.logout(Logout::Drain { deadline: DEADLINE }, Some(Arc::clone(&stop)));
+        let (drained, ()) = tokio::join!(drain, stopped);
+
+        assert_eq!(drained, Err(ClientError::Stopped));
+        phone.client.enqueue(sms("another")).await.unwrap();
+        assert_eq!(phone.client.logout(Logout::Keep, None).await.unwrap().never_sent, 2);
+    });
+}
+
+#[test]
+fn a_test_clock_stands_still_until_it_is_told() {
+    let folder = TempDir::new().unwrap();
+    let (began, _) = mpsc::channel();
+    let app = Arc::new(App { mood: Mood::Well, tokens: Mutex::default(), began });
+    let (clock, server) = (TestClock::new(1_772_352_000_000), ScriptedServer::new());
+    let client = Client::open(options(folder.path()), app, None, None, None, Some(Arc::clone(&clock)), Some(server)).unwrap();
+    wait(async {
+        let mut operation = sms("k");
+        operation.ttl = Some(Duration::from_secs(60));
+        let record = client.enqueue(operation).await.unwrap();
+        assert_eq!(record.created_at.timestamp_millis(), 1_772_352_000_000);
+
+        clock.advance(Duration::from_secs(61));
+        client.sync(DEADLINE, None).await.unwrap();
+
+        assert_eq!(client.get(record.id).await.unwrap().unwrap().state, DeviceState::Expired);
+    });
 }

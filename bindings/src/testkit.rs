@@ -1,0 +1,92 @@
+//! What an app's own tests need of the library: a clock that stands still and a server that does as it is told.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
+};
+
+use tarishi_core::{Clock, ManualClock, Transport, testkit};
+
+use crate::ClientError;
+
+/// A clock for tests: it stands still until it is told.
+#[derive(Debug, uniffi::Object)]
+pub struct TestClock {
+    clock: Arc<ManualClock>,
+    boots: AtomicU32,
+}
+
+#[uniffi::export]
+impl TestClock {
+    /// A clock at this wall time, in milliseconds since 1970, one minute after the phone was started.
+    #[uniffi::constructor]
+    #[must_use]
+    pub fn new(wall_ms: i64) -> Arc<Self> {
+        Arc::new(Self { clock: Arc::new(ManualClock::new(wall_ms)), boots: AtomicU32::new(1) })
+    }
+
+    /// Lets time pass.
+    pub fn advance(&self, by: Duration) {
+        self.clock.advance(by);
+    }
+
+    /// Sets the wall clock alone, as a person or the network does.
+    pub fn set_wall_ms(&self, wall_ms: i64) {
+        self.clock.set_wall_ms(wall_ms);
+    }
+
+    /// Starts the phone again.
+    pub fn reboot(&self) {
+        let boot = self.boots.fetch_add(1, Ordering::Relaxed) + 1;
+        self.clock.reboot(Some(&format!("boot-{boot}")));
+    }
+}
+
+impl TestClock {
+    pub(crate) fn clock(&self) -> Arc<dyn Clock> {
+        Arc::clone(&self.clock) as Arc<dyn Clock>
+    }
+}
+
+/// A server for tests, in memory: friendly, but for what its script says.
+#[derive(Debug, uniffi::Object)]
+pub struct ScriptedServer(testkit::ScriptedServer);
+
+#[uniffi::export]
+impl ScriptedServer {
+    /// A friendly server: it accepts every operation and grants every wish to cancel.
+    #[uniffi::constructor]
+    #[must_use]
+    pub fn new() -> Arc<Self> {
+        Arc::new(Self(testkit::ScriptedServer::new()))
+    }
+
+    /// Adds steps, a JSON array; each request to sync meets one, in order, and after the last the friendly server again.
+    pub fn script(&self, steps: &str) -> Result<(), ClientError> {
+        Ok(self.0.script(steps)?)
+    }
+
+    /// What it was asked so far, as JSON.
+    pub fn requests(&self) -> String {
+        self.0.requests()
+    }
+
+    /// Nothing reaches it while this is true.
+    pub fn set_unreachable(&self, unreachable: bool) {
+        self.0.set_unreachable(unreachable);
+    }
+
+    /// The tokens it takes; every token if absent.
+    pub fn set_tokens(&self, tokens: Option<Vec<String>>) {
+        self.0.set_tokens(tokens);
+    }
+}
+
+impl ScriptedServer {
+    pub(crate) fn transport(&self) -> Arc<dyn Transport> {
+        Arc::new(self.0.clone())
+    }
+}
