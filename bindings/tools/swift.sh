@@ -1,0 +1,175 @@
+#!/usr/bin/env bash
+# The Swift package: generated, built, tested, its example run. What `tests/run swift` calls.
+#
+#   swift.sh           everything; closes with "test result: ok. N passed; M failed;"
+#   swift.sh build     only generates and builds
+#   swift.sh test ...  generates, builds and tests; the rest goes to `swift test`
+#   swift.sh bench     enqueues per second, as JSON, with a release library
+#
+# Uses the Swift that is installed, or else one in a folder: see swift-chroot.sh.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+project=$PWD
+export RUST_BACKTRACE=0
+target=$(realpath -m "${CARGO_TARGET_DIR:-target}")
+package=$project/bindings/swift
+example=$project/examples/swift-cli
+scratch=$target/swift
+chroot=${TARISHI_CACHE:-$HOME/.cache/tarishi}/swift
+library=$target/debug
+pids=()
+work=$(mktemp -d)
+# Only what was started here is ended, by its own id.
+cleanup() {
+  for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null || true; done
+  rm -rf "$work"
+}
+trap cleanup EXIT
+mkfifo "$work/open"
+exec 8<>"$work/open"
+
+mkdir -p "$scratch"
+if command -v swift >/dev/null; then
+  run() { LD_LIBRARY_PATH="$library" DYLD_LIBRARY_PATH="$library" "$@"; }
+else
+  "$project/bindings/tools/swift-chroot.sh" "$chroot"
+  run() {
+    SWIFT_CHROOT_BIND="$target" LD_LIBRARY_PATH="$library" \
+      SWIFT_CHROOT_ENV="TARISHI_STRICT TARISHI_APPLE_STUBS TARISHI_PROJECT TARISHI_SCRIPTED_URL TARISHI_SCENARIOS \
+        TARISHI_SERVER TARISHI_TOKEN TARISHI_SCRIPTED TARISHI_FOLDER" \
+      "$project/bindings/tools/swift-chroot.sh" "$chroot" "$project" "$@"
+  }
+fi
+export TARISHI_PROJECT=$project
+export TARISHI_STRICT=1
+
+# Copies what changed only, so that nothing is compiled for nothing.
+put() { cmp --silent "$1" "$2" || cp "$1" "$2"; }
+
+generate() {
+  bindings/tools/generate.sh
+  local made=$target/bindings/swift include=$package/Sources/TarishiFFI/include
+  mkdir -p "$include"
+  put "$made/TarishiFFI.h" "$include/TarishiFFI.h"
+  put "$made/TarishiFFI.modulemap" "$include/module.modulemap"
+  put "$made/TarishiBindings.swift" "$package/Sources/TarishiBindings/TarishiBindings.swift"
+}
+
+# swift VERB PACKAGE [ARG...]
+swift_at() {
+  local verb=$1 path=$2
+  shift 2
+  run swift "$verb" --package-path "$path" --scratch-path "$scratch/$(basename "$path")" -Xlinker -L"$library" "$@"
+}
+
+# Starts a server and waits for the line that says where it listens: sets $url.
+serve() {
+  local name=$1
+  shift
+  # Some serve until their input ends: it does with this script.
+  "$@" <&8 >"$work/$name.log" 2>&1 &
+  pids+=($!)
+  for _ in $(seq 200); do
+    url=$(grep -om1 'http://[0-9.:]*[0-9]' "$work/$name.log" || true)
+    [ -z "$url" ] || return 0
+    kill -0 "${pids[-1]}" 2>/dev/null || break
+    sleep 0.1
+  done
+  echo "swift.sh: $name does not listen" >&2
+  cat "$work/$name.log" >&2
+  return 1
+}
+
+build() {
+  generate
+  swift_at build "$package" --build-tests
+}
+
+passed=0
+failed=0
+# Counts a step of its own.
+step() {
+  local name=$1
+  shift
+  if "$@"; then
+    passed=$((passed + 1))
+    echo "ok: $name"
+  else
+    failed=$((failed + 1))
+    echo "FAILED: $name"
+  fi
+}
+
+# Runs `swift test` and adds up its tests and scenarios; a run that tests nothing has failed.
+count() {
+  local log=$work/test.log code=0 p f
+  "$@" 2>&1 | tee "$log" || code=$?
+  p=$(grep -cE '^(.{1,4}Test .* passed after|scenario passed: )' "$log" || true)
+  f=$(grep -cE '^(.{1,4}Test .* failed after|scenario failed: )' "$log" || true)
+  if [ "$code" -ne 0 ] && [ "$f" -eq 0 ] || [ "$((p + f))" -eq 0 ]; then f=$((f + 1)); fi
+  passed=$((passed + p))
+  failed=$((failed + f))
+}
+
+# Nothing is compiled with a warning, whoever wrote it.
+without_warnings() {
+  local log=$work/build.log
+  "$@" 2>&1 | tee "$log" && ! grep -q 'warning:' "$log"
+}
+
+# What needs Apple's frameworks is type-checked against stand-ins: it is not run here, and never was on a phone.
+apple() {
+  TARISHI_APPLE_STUBS=1 run swift build --package-path "$package" --scratch-path "$scratch/apple" --target Tarishi
+}
+
+servers() {
+  cargo build --quiet -p tarishi-tests --bin scripted
+  serve scripted "$target/debug/scripted" --listen 127.0.0.1:0
+  export TARISHI_SCRIPTED_URL=$url TARISHI_SCRIPTED=$url TARISHI_SCENARIOS=$project/tests/scenarios
+}
+
+run_example() {
+  cargo build --quiet -p tarishi-server -p tarishi-sandbox || return 1
+  swift_at build "$example" || return 1
+  serve sandbox "$target/debug/tarishi-sandbox" serve --listen 127.0.0.1:0 || return 1
+  local sandbox=$url
+  mkdir -p "$work/server" "$scratch/example"
+  local settings=(env -C "$work/server" "TARISHI_DATABASE=$work/server/tarishi.db" "LOCAL_STORAGE_ROOT=$work/server/files" TARISHI_LOG=info)
+  serve server "${settings[@]}" "$target/debug/tarishi-server" serve --sandbox "$sandbox" --listen 127.0.0.1:0 || return 1
+  export TARISHI_SERVER=$url
+  TARISHI_TOKEN=$("${settings[@]}" "$target/debug/tarishi-server" device enrol --account amina --json | sed -E 's/.*"token": ?"([^"]*)".*/\1/') || return 1
+  export TARISHI_TOKEN
+  swift_at run "$example" --skip-build | tee "$work/example.out"
+  # What varies is a receipt and an address; all else is as it says.
+  sed -E 's/(receipt) .*/\1/; s#(https://checkout.example/pay/).*#\1#' "$work/example.out" | diff "$example/expected.txt" -
+}
+
+all() {
+  generate
+  step "Swift builds without warnings" without_warnings swift_at build "$package" --build-tests
+  step "what needs Apple's frameworks type-checks against stand-ins" without_warnings apple
+  servers
+  count swift_at test "$package" --skip-build --skip MemoryTests
+  count swift_at test "$package" --skip-build --filter MemoryTests
+  step "the example does what it says" run_example
+  local word=ok
+  [ "$failed" -eq 0 ] || word=FAILED
+  echo "test result: $word. $passed passed; $failed failed;"
+  [ "$failed" -eq 0 ]
+}
+
+bench() {
+  generate
+  library=${TARISHI_LIBRARY:-$target/release}
+  [ -e "$library/libtarishi.so" ] || cargo build --quiet --release -p tarishi-bindings
+  swift_at build "$package" -c release --product tarishi-bench >&2
+  run "$scratch/swift/release/tarishi-bench"
+}
+
+case ${1:-all} in
+  all) all ;;
+  build) build ;;
+  test) shift; generate; servers; swift_at test "$package" "$@" ;;
+  bench) bench ;;
+  *) echo "usage: swift.sh [build | test [ARG...] | bench]" >&2; exit 2 ;;
+esac
