@@ -36,7 +36,7 @@ else
   run() {
     SWIFT_CHROOT_BIND="$target" LD_LIBRARY_PATH="$library" \
       SWIFT_CHROOT_ENV="TARISHI_STRICT TARISHI_APPLE_STUBS TARISHI_PROJECT TARISHI_SCRIPTED_URL TARISHI_SCENARIOS \
-        TARISHI_SERVER TARISHI_TOKEN TARISHI_SCRIPTED TARISHI_FOLDER" \
+        TARISHI_SERVER TARISHI_TOKEN TARISHI_SCRIPTED TARISHI_FOLDER TARISHI_SECONDS" \
       "$project/bindings/tools/swift-chroot.sh" "$chroot" "$project" "$@"
   }
 fi
@@ -130,10 +130,10 @@ servers() {
 
 run_example() {
   cargo build --quiet -p tarishi-server -p tarishi-sandbox || return 1
-  swift_at build "$example" || return 1
+  without_warnings swift_at build "$example" || return 1
   serve sandbox "$target/debug/tarishi-sandbox" serve --listen 127.0.0.1:0 || return 1
   local sandbox=$url
-  mkdir -p "$work/server" "$scratch/example"
+  mkdir -p "$work/server"
   local settings=(env -C "$work/server" "TARISHI_DATABASE=$work/server/tarishi.db" "LOCAL_STORAGE_ROOT=$work/server/files" TARISHI_LOG=info)
   serve server "${settings[@]}" "$target/debug/tarishi-server" serve --sandbox "$sandbox" --listen 127.0.0.1:0 || return 1
   export TARISHI_SERVER=$url
@@ -163,7 +163,8 @@ bench() {
   library=${TARISHI_LIBRARY:-$target/release}
   [ -e "$library/libtarishi.so" ] || cargo build --quiet --release -p tarishi-bindings
   swift_at build "$package" -c release --product tarishi-bench >&2
-  run "$scratch/swift/release/tarishi-bench"
+  # On the disk: /tmp may be memory.
+  TARISHI_FOLDER=$scratch/bench run "$scratch/swift/release/tarishi-bench"
 }
 
 case ${1:-all} in

@@ -34,7 +34,9 @@ public final class URLSessionTransport: HttpTransport {
     /// Sends one request; cancelled with its task.
     public func send(request: HttpRequest) async throws -> HttpResponse {
         guard let url = URL(string: request.url) else { throw ClientError.Wait(reason: "the server's address is no URL") }
-        var outgoing = URLRequest(url: url, cachePolicy: .reloadIgnoringLocalCacheData, timeoutInterval: request.timeout)
+        var outgoing = URLRequest(url: url, cachePolicy: .reloadIgnoringLocalCacheData)
+        // Foundation on Linux counts whole seconds and hears of a timeout only when it is set on its own.
+        outgoing.timeoutInterval = max(1, request.timeout.rounded(.up))
         outgoing.httpMethod = request.method
         outgoing.httpShouldHandleCookies = false
         for header in request.headers { outgoing.setValue(header.value, forHTTPHeaderField: header.name) }

@@ -66,7 +66,7 @@ func goOffline(_ client: TarishiClient) async throws -> [UUID] {
     say("== offline")
     try client.setNetwork(.offline)
     say("offline")
-    let amount = Money.kes("250.50")
+    let amount = Money.kes("250.00")
     let payment = try await client.enqueue(
         Mpesa.charge(amount: amount, phone: "+254712345678", reference: "FEE-2", key: "fee-2", orderingKey: "student:881"))
     queued(payment, amount)
@@ -137,7 +137,7 @@ func post(_ url: URL, _ body: String) async throws -> Data {
 
 func main() async throws {
     let files = FileManager.default
-    let folder = try (try? setting("TARISHI_FOLDER")).map { URL(fileURLWithPath: $0) }
+    let folder = (try? setting("TARISHI_FOLDER")).map { URL(fileURLWithPath: $0) }
         ?? files.temporaryDirectory.appendingPathComponent("swift-cli-\(UUID().uuidString)")
     try files.createDirectory(at: folder, withIntermediateDirectories: true)
 
