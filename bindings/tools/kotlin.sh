@@ -2,8 +2,9 @@
 # Kotlin on the JVM: installs what is missing, builds the library, generates, compiles and tests.
 #
 #   kotlin.sh           everything: unit tests, robustness, scenarios three ways, Android's type-check, memory, the example
-#   kotlin.sh unit      unit tests and robustness only
-#   kotlin.sh bench     enqueue, single and in lists of 100, per second, as JSON
+#   kotlin.sh unit      unit tests and robustness only; so do scenarios, memory, android and example
+#   kotlin.sh bench [FOLDER OF A RELEASE LIBRARY]
+#                       enqueue, single and in lists of 100, per second, as JSON
 #
 # Closes with cargo's line `test result: …`; its exit code is not 0 if anything failed.
 set -euo pipefail
@@ -21,8 +22,15 @@ mkdir -p "$cache" "$out"
 
 say() { printf -- '-- %s\n' "$*"; }
 die() { echo "kotlin: $*" >&2; exit 1; }
-finish() { for pid in "${pids[@]:-}"; do [ -z "$pid" ] || kill "$pid" 2>/dev/null || true; done; }
+work=$(mktemp -d)
+# Only what was started here is ended, by its own id.
+finish() {
+  for pid in "${pids[@]:-}"; do [ -z "$pid" ] || kill "$pid" 2>/dev/null || true; done
+  rm -rf "$work"
+}
 trap finish EXIT
+mkfifo "$work/open"
+exec 8<>"$work/open"
 
 bindings/tools/kotlin-setup.sh "$cache/kotlin"
 # shellcheck source=/dev/null
@@ -119,27 +127,61 @@ unit() {
   junit --scan-class-path "$tests" --exclude-classname '.*Scenario.*' --exclude-tag memory
 }
 
-# A heap of fixed size that is touched at the start, so that neither its growth hides a leak nor counts as one.
+# A heap of fixed size that is touched at the start and a compiler that settles early, so that their growth neither hides a leak
+# nor counts as one.
 memory() {
   say "memory over 1,000 cycles"
-  JUNIT_JAVA="-Xms64m -Xmx64m -XX:+AlwaysPreTouch -XX:+UseSerialGC" junit --select-class io.tarishi.MemoryTest --include-classname '.*'
+  JUNIT_JAVA="-Xms64m -Xmx64m -XX:+AlwaysPreTouch -XX:+UseSerialGC -XX:TieredStopAtLevel=1" junit --select-class io.tarishi.MemoryTest --include-classname '.*'
+}
+
+# Starts a server and waits until it says where it listens: sets $url. Its input ends with this script.
+serve() {
+  local name="$1"
+  shift
+  "$@" <&8 >"$work/$name.log" 2>&1 &
+  pids+=($!)
+  for _ in $(seq 200); do
+    url=$(grep -om1 'http://[0-9.:]*[0-9]' "$work/$name.log" || true)
+    [ -z "$url" ] || return 0
+    kill -0 "${pids[-1]}" 2>/dev/null || break
+    sleep 0.1
+  done
+  cat "$work/$name.log" >&2
+  die "$name does not listen"
+}
+
+scripted() {
+  [ -z "${TARISHI_SCRIPTED_URL:-}" ] || return 0
+  cargo build --quiet -p tarishi-tests --bin scripted
+  serve scripted "$target/debug/scripted" --listen 127.0.0.1:0
+  export TARISHI_SCRIPTED_URL="$url" TARISHI_SCRIPTED="$url"
 }
 
 scenarios() {
-  local log url=""
-  cargo build --quiet -p tarishi-tests --bin scripted
-  log=$(mktemp)
-  "$target/debug/scripted" --listen 127.0.0.1:0 >"$log" < <(sleep 3600) &
-  pids+=($!)
-  for _ in $(seq 100); do
-    url=$(sed -n 's/^listening on //p' "$log")
-    [ -n "$url" ] && break
-    sleep 0.1
-  done
-  [ -n "$url" ] || die "the scripted server does not listen"
+  scripted
   say "scenarios, three ways"
-  TARISHI_SCRIPTED_URL="$url" junit --select-class io.tarishi.scenario.ScenarioTest --include-classname '.*'
-  kill "$!" 2>/dev/null || true
+  junit --select-class io.tarishi.scenario.ScenarioTest --include-classname '.*'
+}
+
+# The headless app, against the sandbox and a server, compared line by line with what it should print.
+example() {
+  local settings sandbox
+  cargo build --quiet -p tarishi-server -p tarishi-sandbox || return 1
+  scripted
+  compile "$out/example.jar" "-jvm-target 17 -Werror -module-name kotlin-cli" "$main:$bindings:$KOTLIN_CP" \
+    "$(cat "$main.from")" examples/kotlin-cli/src
+  serve sandbox "$target/debug/tarishi-sandbox" serve --listen 127.0.0.1:0
+  sandbox="$url"
+  mkdir -p "$work/server"
+  settings=(env -C "$work/server" "TARISHI_DATABASE=$work/server/tarishi.db" "LOCAL_STORAGE_ROOT=$work/server/files" TARISHI_LOG=info)
+  serve server "${settings[@]}" "$library/tarishi-server" serve --sandbox "$sandbox" --listen 127.0.0.1:0
+  TARISHI_TOKEN=$("${settings[@]}" "$library/tarishi-server" device enrol --account amina --json |
+    sed -E 's/.*"token": ?"([^"]*)".*/\1/') || return 1
+  TARISHI_SERVER="$url" TARISHI_TOKEN="$TARISHI_TOKEN" TARISHI_FOLDER="$work/phone" \
+    run_java -cp "$out/example.jar:$main:$bindings:$KOTLIN_CP" MainKt | tee "$work/example.out"
+  # What varies is a receipt and an address; all else is as it says.
+  sed -E 's/(receipt) .*/\1/; s#(https://checkout.example/pay/).*#\1#' "$work/example.out" |
+    diff examples/kotlin-cli/expected.txt -
 }
 
 android() {
@@ -154,9 +196,14 @@ android() {
 }
 
 bench() {
+  local release="${1:-}"
+  if [ -z "$release" ]; then
+    release="$(dirname "$library")/release"
+    [ -e "$release/libtarishi.so" ] || cargo build --quiet --release -p tarishi-bindings >&2
+  fi
   compile "$out/bench.jar" "-jvm-target 17 -Werror -module-name tarishi-bench" "$main:$bindings:$KOTLIN_CP" \
-    "$(cat "$main.from")" "$sources/bench/src/main/kotlin"
-  run_java -cp "$out/bench.jar:$main:$bindings:$KOTLIN_CP" io.tarishi.bench.BenchKt
+    "$(cat "$main.from")" "$sources/bench/src/main/kotlin" >&2
+  TARISHI_FOLDER="$out/bench" java -Djna.library.path="$release" -cp "$out/bench.jar:$main:$bindings:$KOTLIN_CP" io.tarishi.bench.BenchKt
 }
 
 case "${1:-all}" in
@@ -167,7 +214,7 @@ case "${1:-all}" in
     unit
     memory
     scenarios
-    check "the example" bindings/tools/kotlin-example.sh
+    check "the example prints what it should" example
     ;;
   unit)
     build
@@ -184,13 +231,17 @@ case "${1:-all}" in
     build_tests
     memory
     ;;
+  example)
+    build
+    check "the example prints what it should" example
+    ;;
   android)
     build
     check "Android's API type-checks" android
     ;;
   bench)
     build >&2
-    bench
+    bench "${2:-}"
     exit 0
     ;;
   *) die "no part called $1" ;;

@@ -10,13 +10,15 @@ import kotlinx.coroutines.ensureActive
  */
 internal class Guard(private val hear: (Throwable) -> Unit) {
     fun tokens(inner: TokenSource): TokenSource = object : TokenSource {
-        override suspend fun token(rejected: String?): String = waiting { inner.token(rejected) }
+        override suspend fun token(rejected: String?): String = waiting { sound(inner.token(rejected)) }
 
         override suspend fun rotated(token: String) = waiting { inner.rotated(token) }
     }
 
     fun transport(inner: HttpTransport): HttpTransport = object : HttpTransport {
-        override suspend fun send(request: HttpRequest): HttpResponse = waiting { inner.send(request) }
+        override suspend fun send(request: HttpRequest): HttpResponse = waiting {
+            inner.send(request).run { copy(headers = headers.map { HttpHeader(sound(it.name), sound(it.value)) }) }
+        }
     }
 
     fun network(inner: NetworkMonitor): NetworkMonitor = object : NetworkMonitor {
@@ -54,6 +56,9 @@ internal class Guard(private val hear: (Throwable) -> Unit) {
         } catch (thrown: Throwable) {
             throw told(thrown)
         }
+
+    /** Half a surrogate pair cannot cross the bridge, which would throw where nobody catches. */
+    private fun sound(text: String): String = if (text.any { it.isSurrogate() }) String(text.toByteArray()) else text
 
     private fun told(thrown: Throwable): ClientException {
         runCatching { hear(thrown) }

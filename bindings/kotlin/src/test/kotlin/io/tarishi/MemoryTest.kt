@@ -18,6 +18,7 @@ class MemoryTest {
         for (cycle in 1..CYCLES) {
             cycle(File(folder, "$cycle"))
             if (cycle == EARLY) early = resident()
+            if (cycle % LOOK == 0) println("resident after $cycle cycles: ${resident()} kB")
         }
         val late = resident()
         println("resident after $EARLY cycles: $early kB, after $CYCLES: $late kB, ratio ${"%.3f".format(late.toDouble() / early)}")
@@ -51,5 +52,6 @@ class MemoryTest {
     private companion object {
         const val CYCLES = 1_000
         const val EARLY = 100
+        const val LOOK = 250
     }
 }
