@@ -47,8 +47,8 @@ pub trait NetworkMonitor: Send + Sync {
 #[uniffi::export(foreign)]
 pub trait KeyStore: Send + Sync {
     /// The 32 bytes for this database: made at random and kept by the first call, the same ever after. Asked once, when the
-    /// client is opened; an error is the answer of `open`. Another key than before stops nothing: what the old one sealed is
-    /// no longer readable here, and is still sent where the server has it.
+    /// client is opened; an error is the answer of `open`. Another key than before stops nothing else: what the old one sealed
+    /// can no longer be read here, so what was never sent ends as `dead`, and the server goes on with what it has.
     fn seal_key(&self, database: String) -> Result<Vec<u8>, ClientError>;
 }
 

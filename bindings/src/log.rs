@@ -19,7 +19,7 @@ use tracing::{
 
 use crate::ClientError;
 
-/// Records that wait for a slow logger; more are dropped and counted.
+/// Records that wait for a slow logger; more are dropped.
 const RECORDS_MAX: usize = 256;
 /// Whose records are passed on.
 const TARGET: &str = "tarishi";

@@ -12,25 +12,17 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
 export RUST_BACKTRACE=0
 cache="${TARISHI_CACHE:-$HOME/.cache/tarishi}"
-target="${CARGO_TARGET_DIR:-target}"
+target=$(realpath -m "${CARGO_TARGET_DIR:-target}")
 out="$target/kotlin"
 sources=bindings/kotlin
 passed=0
 failed=0
-pids=()
 mkdir -p "$cache" "$out"
 
 say() { printf -- '-- %s\n' "$*"; }
 die() { echo "kotlin: $*" >&2; exit 1; }
-work=$(mktemp -d)
-# Only what was started here is ended, by its own id.
-finish() {
-  for pid in "${pids[@]:-}"; do [ -z "$pid" ] || kill "$pid" 2>/dev/null || true; done
-  rm -rf "$work"
-}
-trap finish EXIT
-mkfifo "$work/open"
-exec 8<>"$work/open"
+# shellcheck source=bindings/tools/servers.sh
+. bindings/tools/servers.sh
 
 bindings/tools/kotlin-setup.sh "$cache/kotlin"
 # shellcheck source=/dev/null
@@ -78,8 +70,7 @@ bindings="$out/bindings.jar"
 main="$out/tarishi.jar"
 testkit="$out/testkit.jar"
 tests="$out/tests.jar"
-library="$PWD/$target/debug"
-case "$target" in /*) library="$target/debug" ;; esac
+library="$target/debug"
 
 build() {
   say "library and generated code"
@@ -134,29 +125,6 @@ memory() {
   JUNIT_JAVA="-Xms64m -Xmx64m -XX:+AlwaysPreTouch -XX:+UseSerialGC -XX:TieredStopAtLevel=1" junit --select-class io.tarishi.MemoryTest --include-classname '.*'
 }
 
-# Starts a server and waits until it says where it listens: sets $url. Its input ends with this script.
-serve() {
-  local name="$1"
-  shift
-  "$@" <&8 >"$work/$name.log" 2>&1 &
-  pids+=($!)
-  for _ in $(seq 200); do
-    url=$(grep -om1 'http://[0-9.:]*[0-9]' "$work/$name.log" || true)
-    [ -z "$url" ] || return 0
-    kill -0 "${pids[-1]}" 2>/dev/null || break
-    sleep 0.1
-  done
-  cat "$work/$name.log" >&2
-  die "$name does not listen"
-}
-
-scripted() {
-  [ -z "${TARISHI_SCRIPTED_URL:-}" ] || return 0
-  cargo build --quiet -p tarishi-tests --bin scripted
-  serve scripted "$target/debug/scripted" --listen 127.0.0.1:0
-  export TARISHI_SCRIPTED_URL="$url" TARISHI_SCRIPTED="$url"
-}
-
 scenarios() {
   scripted
   say "scenarios, three ways"
@@ -165,23 +133,12 @@ scenarios() {
 
 # The headless app, against the sandbox and a server, compared line by line with what it should print.
 example() {
-  local settings sandbox
-  cargo build --quiet -p tarishi-server -p tarishi-sandbox || return 1
-  scripted
+  scripted || return 1
   compile "$out/example.jar" "-jvm-target 17 -Werror -module-name kotlin-cli" "$main:$bindings:$KOTLIN_CP" \
     "$(cat "$main.from")" examples/kotlin-cli/src
-  serve sandbox "$target/debug/tarishi-sandbox" serve --listen 127.0.0.1:0
-  sandbox="$url"
-  mkdir -p "$work/server"
-  settings=(env -C "$work/server" "TARISHI_DATABASE=$work/server/tarishi.db" "LOCAL_STORAGE_ROOT=$work/server/files" TARISHI_LOG=info)
-  serve server "${settings[@]}" "$library/tarishi-server" serve --sandbox "$sandbox" --listen 127.0.0.1:0
-  TARISHI_TOKEN=$("${settings[@]}" "$library/tarishi-server" device enrol --account amina --json |
-    sed -E 's/.*"token": ?"([^"]*)".*/\1/') || return 1
-  TARISHI_SERVER="$url" TARISHI_TOKEN="$TARISHI_TOKEN" TARISHI_FOLDER="$work/phone" \
-    run_java -cp "$out/example.jar:$main:$bindings:$KOTLIN_CP" MainKt | tee "$work/example.out"
-  # What varies is a receipt and an address; all else is as it says.
-  sed -E 's/(receipt) .*/\1/; s#(https://checkout.example/pay/).*#\1#' "$work/example.out" |
-    diff examples/kotlin-cli/expected.txt -
+  sandbox_and_server || return 1
+  TARISHI_FOLDER="$work/phone" run_java -cp "$out/example.jar:$main:$bindings:$KOTLIN_CP" MainKt | tee "$work/example.out"
+  as_expected "$work/example.out"
 }
 
 android() {

@@ -17,16 +17,8 @@ example=$project/examples/swift-cli
 scratch=$target/swift
 chroot=${TARISHI_CACHE:-$HOME/.cache/tarishi}/swift
 library=$target/debug
-pids=()
-work=$(mktemp -d)
-# Only what was started here is ended, by its own id.
-cleanup() {
-  for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null || true; done
-  rm -rf "$work"
-}
-trap cleanup EXIT
-mkfifo "$work/open"
-exec 8<>"$work/open"
+# shellcheck source=bindings/tools/servers.sh
+. bindings/tools/servers.sh
 
 mkdir -p "$scratch"
 if command -v swift >/dev/null; then
@@ -60,24 +52,6 @@ swift_at() {
   local verb=$1 path=$2
   shift 2
   run swift "$verb" --package-path "$path" --scratch-path "$scratch/$(basename "$path")" -Xlinker -L"$library" "$@"
-}
-
-# Starts a server and waits for the line that says where it listens: sets $url.
-serve() {
-  local name=$1
-  shift
-  # Some serve until their input ends: it does with this script.
-  "$@" <&8 >"$work/$name.log" 2>&1 &
-  pids+=($!)
-  for _ in $(seq 200); do
-    url=$(grep -om1 'http://[0-9.:]*[0-9]' "$work/$name.log" || true)
-    [ -z "$url" ] || return 0
-    kill -0 "${pids[-1]}" 2>/dev/null || break
-    sleep 0.1
-  done
-  echo "swift.sh: $name does not listen" >&2
-  cat "$work/$name.log" >&2
-  return 1
 }
 
 build() {
@@ -122,33 +96,18 @@ apple() {
   TARISHI_APPLE_STUBS=1 run swift build --package-path "$package" --scratch-path "$scratch/apple" --target Tarishi
 }
 
-servers() {
-  cargo build --quiet -p tarishi-tests --bin scripted
-  serve scripted "$target/debug/scripted" --listen 127.0.0.1:0
-  export TARISHI_SCRIPTED_URL=$url TARISHI_SCRIPTED=$url TARISHI_SCENARIOS=$project/tests/scenarios
-}
-
 run_example() {
-  cargo build --quiet -p tarishi-server -p tarishi-sandbox || return 1
+  sandbox_and_server || return 1
   without_warnings swift_at build "$example" || return 1
-  serve sandbox "$target/debug/tarishi-sandbox" serve --listen 127.0.0.1:0 || return 1
-  local sandbox=$url
-  mkdir -p "$work/server"
-  local settings=(env -C "$work/server" "TARISHI_DATABASE=$work/server/tarishi.db" "LOCAL_STORAGE_ROOT=$work/server/files" TARISHI_LOG=info)
-  serve server "${settings[@]}" "$target/debug/tarishi-server" serve --sandbox "$sandbox" --listen 127.0.0.1:0 || return 1
-  export TARISHI_SERVER=$url
-  TARISHI_TOKEN=$("${settings[@]}" "$target/debug/tarishi-server" device enrol --account amina --json | sed -E 's/.*"token": ?"([^"]*)".*/\1/') || return 1
-  export TARISHI_TOKEN
   swift_at run "$example" --skip-build | tee "$work/example.out"
-  # What varies is a receipt and an address; all else is as it says.
-  sed -E 's/(receipt) .*/\1/; s#(https://checkout.example/pay/).*#\1#' "$work/example.out" | diff "$example/expected.txt" -
+  as_expected "$work/example.out"
 }
 
 all() {
   generate
   step "Swift builds without warnings" without_warnings swift_at build "$package" --build-tests
   step "what needs Apple's frameworks type-checks against stand-ins" without_warnings apple
-  servers
+  scripted
   count swift_at test "$package" --skip-build --skip MemoryTests
   count swift_at test "$package" --skip-build --filter MemoryTests
   step "the example does what it says" run_example
@@ -170,7 +129,7 @@ bench() {
 case ${1:-all} in
   all) all ;;
   build) build ;;
-  test) shift; generate; servers; swift_at test "$package" "$@" ;;
+  test) shift; generate; scripted; swift_at test "$package" "$@" ;;
   bench) bench ;;
   *) echo "usage: swift.sh [build | test [ARG...] | bench]" >&2; exit 2 ;;
 esac

@@ -2,7 +2,7 @@
 //
 // It is told by the environment: TARISHI_SERVER (a Tarishi server on the sandbox's providers), TARISHI_TOKEN (a device's token
 // there), TARISHI_SCRIPTED (the scripted server, which plays a provider with hosted pages), TARISHI_FOLDER (for the databases; one
-// of its own if not said). bindings/tools/kotlin.sh starts all of them and compares what is printed with expected.txt.
+// of its own if not said). bindings/tools/kotlin.sh starts all of them and compares what is printed with bindings/expected.txt.
 
 import io.tarishi.Flutterwave
 import io.tarishi.Money
