@@ -41,7 +41,7 @@ put() { cmp --silent "$1" "$2" || cp "$1" "$2"; }
 generate() {
   bindings/tools/generate.sh
   local made=$target/bindings/swift include=$package/Sources/TarishiFFI/include
-  mkdir -p "$include"
+  mkdir -p "$include" "$package/Sources/TarishiBindings"
   put "$made/TarishiFFI.h" "$include/TarishiFFI.h"
   put "$made/TarishiFFI.modulemap" "$include/module.modulemap"
   put "$made/TarishiBindings.swift" "$package/Sources/TarishiBindings/TarishiBindings.swift"
