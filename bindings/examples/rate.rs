@@ -29,7 +29,10 @@ fn per_second(count: u32, began: Instant) -> f64 {
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
-    let folder = tempfile::TempDir::new()?;
+    // On the disk: /tmp may be memory.
+    let place = std::env::var_os("TARISHI_FOLDER").map_or_else(std::env::temp_dir, Into::into);
+    std::fs::create_dir_all(&place)?;
+    let folder = tempfile::TempDir::new_in(place)?;
     let client = Client::open(Options::new(folder.path().join("rate.db"), "http://127.0.0.1:9").with_account("acc_rate"))?;
     let mut next = 0..;
     for n in next.by_ref().take(WARM_UP as usize) {

@@ -20,14 +20,10 @@ val generate by tasks.registering(Exec::class) {
     commandLine("bindings/tools/generate.sh")
 }
 
-// cargo install cargo-ndk; rustup target add the four Android targets.
+// cargo install cargo-ndk
 val nativeLibraries by tasks.registering(Exec::class) {
     workingDir(root)
-    commandLine(
-        "cargo", "ndk", "-P", "23", "-t", "arm64-v8a", "-t", "armeabi-v7a", "-t", "x86_64", "-t", "x86",
-        "-o", layout.buildDirectory.dir("jniLibs").get().asFile.path,
-        "build", "-p", "tarishi-bindings", "--lib", "--profile", "mobile",
-    )
+    commandLine("bindings/tools/android.sh", layout.buildDirectory.dir("jniLibs").get().asFile.path)
 }
 
 fun Project.kotlinJvm(sources: Any, explicit: Boolean) {

@@ -1,9 +1,11 @@
 //! The object an app holds: the core's verbs, each run to its end on a runtime that the clients share.
 
 use std::{
+    any::Any,
     collections::HashMap,
     future::Future,
     panic::{AssertUnwindSafe, catch_unwind},
+    pin::Pin,
     sync::Arc,
     time::Duration,
 };
@@ -260,9 +262,17 @@ impl Client {
         T: Send + 'static,
         F: Future<Output = Result<T, ClientError>> + Send + 'static,
     {
-        self.runtime.spawn(work).await.map_err(ClientError::of_join)?
+        let done = self.spawn(Box::pin(async move { Box::new(work.await) as Box<dyn Any + Send> })).await?;
+        *done.downcast().map_err(|_| ClientError::bug("a verb gave another type than its own"))?
+    }
+
+    /// Apart from [`Client::run`] and without its types: the machinery of a task is in the library once, not once for each verb.
+    async fn spawn(&self, work: BoxFuture<Box<dyn Any + Send>>) -> Result<Box<dyn Any + Send>, ClientError> {
+        self.runtime.spawn(work).await.map_err(ClientError::of_join)
     }
 }
+
+type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 /// The app may drop it on any thread. What runs for other clients of the process goes on.
 impl Drop for Client {

@@ -17,6 +17,8 @@ mod runtime;
 mod status;
 mod stop;
 mod testkit;
+#[cfg(not(feature = "testkit"))]
+mod testkit_absent;
 mod values;
 
 pub use client::{Client, EnqueueResult, Recovery};

@@ -73,7 +73,7 @@ impl ClientOptions {
             options = options.with_seal_key(exactly(store.seal_key(self.database)?, "seal_key")?);
         }
         if let Some(server) = server {
-            options = options.with_transport(server.transport());
+            options = options.with_transport(server.transport()?);
         } else if let Some(transport) = transport {
             let server_url = self.server_url.trim_end_matches('/').to_owned();
             options = options.with_transport(Arc::new(TransportBridge { transport, server_url }));

@@ -8,9 +8,13 @@ use std::{
     time::Duration,
 };
 
-use tarishi_core::{Clock, ManualClock, Transport, testkit};
+#[cfg(feature = "testkit")]
+use tarishi_core::testkit::ScriptedServer as Inner;
+use tarishi_core::{Clock, ManualClock, Transport};
 
 use crate::ClientError;
+#[cfg(not(feature = "testkit"))]
+use crate::testkit_absent::ScriptedServer as Inner;
 
 /// A clock for tests: it stands still until it is told.
 #[derive(Debug, uniffi::Object)]
@@ -51,9 +55,10 @@ impl TestClock {
     }
 }
 
-/// A server for tests, in memory: friendly, but for what its script says.
+/// A server for tests, in memory: friendly, but for what its script says. Libraries that are shipped leave it out: there no
+/// client opens with it.
 #[derive(Debug, uniffi::Object)]
-pub struct ScriptedServer(testkit::ScriptedServer);
+pub struct ScriptedServer(Inner);
 
 #[uniffi::export]
 impl ScriptedServer {
@@ -61,7 +66,7 @@ impl ScriptedServer {
     #[uniffi::constructor]
     #[must_use]
     pub fn new() -> Arc<Self> {
-        Arc::new(Self(testkit::ScriptedServer::new()))
+        Arc::new(Self(Inner::new()))
     }
 
     /// Adds steps, a JSON array; each request to sync meets one, in order, and after the last the friendly server again.
@@ -86,7 +91,35 @@ impl ScriptedServer {
 }
 
 impl ScriptedServer {
-    pub(crate) fn transport(&self) -> Arc<dyn Transport> {
-        Arc::new(self.0.clone())
+    #[cfg(feature = "testkit")]
+    pub(crate) fn transport(&self) -> Result<Arc<dyn Transport>, ClientError> {
+        Ok(Arc::new(self.0.clone()))
+    }
+
+    #[cfg(not(feature = "testkit"))]
+    pub(crate) fn transport(&self) -> Result<Arc<dyn Transport>, ClientError> {
+        Err(self.0.absent().into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[cfg(feature = "testkit")]
+    fn a_library_for_tests_has_a_server_that_follows_a_script() {
+        let server = ScriptedServer::new();
+        server.script(r#"[{"status": 503}]"#).unwrap();
+        assert!(server.transport().is_ok());
+    }
+
+    #[test]
+    #[cfg(not(feature = "testkit"))]
+    fn a_library_that_is_shipped_opens_no_client_with_the_test_kits_server() {
+        let server = ScriptedServer::new();
+        assert!(matches!(server.transport().err(), Some(ClientError::FixInput { field, .. }) if field == "server"));
+        assert!(matches!(server.script("[]"), Err(ClientError::FixInput { field, .. }) if field == "server"));
+        assert_eq!(server.requests(), "[]");
     }
 }

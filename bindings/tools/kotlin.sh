@@ -3,11 +3,12 @@
 #
 #   kotlin.sh           everything: unit tests, robustness, scenarios three ways, Android's type-check, memory, the example
 #   kotlin.sh unit      unit tests and robustness only; so do scenarios, memory, android and example
-#   kotlin.sh bench [FOLDER OF A RELEASE LIBRARY]
-#                       enqueue, single and in lists of 100, per second, as JSON
+#   kotlin.sh run FILE.kt     compiles a program against the package and runs it in this folder; prints what it prints
+#   kotlin.sh bench           enqueue, single and in lists of 100, per second, as JSON; with a release library
 #
-# Closes with cargo's line `test result: …`; its exit code is not 0 if anything failed.
+# TARISHI_LIBRARY is a folder with another libtarishi than the one built here for tests. Closes with cargo's line `test result: …`; its exit code is not 0 if anything failed.
 set -euo pipefail
+called_from=$PWD
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
 export RUST_BACKTRACE=0
@@ -70,7 +71,7 @@ bindings="$out/bindings.jar"
 main="$out/tarishi.jar"
 testkit="$out/testkit.jar"
 tests="$out/tests.jar"
-library="$target/debug"
+library="${TARISHI_LIBRARY:-$target/debug}"
 
 build() {
   say "library and generated code"
@@ -152,15 +153,24 @@ android() {
     "$sources/src/work/kotlin"
 }
 
+# A program of one file, run where the caller is.
+program() {
+  local name jar
+  name=$(basename "$1" .kt)
+  jar="$out/program-$name.jar"
+  compile "$jar" "-jvm-target 17 -Werror -module-name program" "$testkit:$main:$bindings:$KOTLIN_CP" "$(cat "$testkit.from")" "$1"
+  cd "$called_from"
+  run_java -cp "$jar:$testkit:$main:$bindings:$KOTLIN_CP" "${name}Kt"
+}
+
 bench() {
-  local release="${1:-}"
-  if [ -z "$release" ]; then
-    release="$(dirname "$library")/release"
-    [ -e "$release/libtarishi.so" ] || cargo build --quiet --release -p tarishi-bindings >&2
-  fi
   compile "$out/bench.jar" "-jvm-target 17 -Werror -module-name tarishi-bench" "$main:$bindings:$KOTLIN_CP" \
     "$(cat "$main.from")" "$sources/bench/src/main/kotlin" >&2
-  TARISHI_FOLDER="$out/bench" java -Djna.library.path="$release" -cp "$out/bench.jar:$main:$bindings:$KOTLIN_CP" io.tarishi.bench.BenchKt
+  if [ -z "${TARISHI_LIBRARY:-}" ]; then
+    cargo build --quiet --release -p tarishi-bindings >&2
+    library="$target/release"
+  fi
+  TARISHI_FOLDER="$out/bench" run_java -cp "$out/bench.jar:$main:$bindings:$KOTLIN_CP" io.tarishi.bench.BenchKt
 }
 
 case "${1:-all}" in
@@ -196,9 +206,15 @@ case "${1:-all}" in
     build
     check "Android's API type-checks" android
     ;;
+  run)
+    file=$(cd "$called_from" && realpath -e "${2:?which program?}")
+    build >&2
+    program "$file"
+    exit 0
+    ;;
   bench)
     build >&2
-    bench "${2:-}"
+    bench
     exit 0
     ;;
   *) die "no part called $1" ;;

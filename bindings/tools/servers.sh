@@ -41,7 +41,7 @@ scripted() {
 sandbox_and_server() {
   cargo build --quiet -p tarishi-server -p tarishi-sandbox || return 1
   serve sandbox "$target/debug/tarishi-sandbox" serve --listen 127.0.0.1:0 || return 1
-  local sandbox=$url
+  sandbox=$url
   mkdir -p "$work/server"
   local server=(env -C "$work/server" "TARISHI_DATABASE=$work/server/tarishi.db" "LOCAL_STORAGE_ROOT=$work/server/files"
     TARISHI_LOG=info "$target/debug/tarishi-server")

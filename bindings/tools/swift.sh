@@ -4,10 +4,12 @@
 #   swift.sh           everything; closes with "test result: ok. N passed; M failed;"
 #   swift.sh build     only generates and builds
 #   swift.sh test ...  generates, builds and tests; the rest goes to `swift test`
+#   swift.sh run FILE.swift   compiles a program against the package and runs it in this folder; prints what it prints
 #   swift.sh bench     enqueues per second, as JSON, with a release library
 #
-# Uses the Swift that is installed, or else one in a folder: see swift-chroot.sh.
+# TARISHI_LIBRARY is a folder, in target, with another libtarishi than the one built here for tests. Uses the Swift that is installed, or else one in a folder: see swift-chroot.sh.
 set -euo pipefail
+called_from=$PWD
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 project=$PWD
 export RUST_BACKTRACE=0
@@ -16,7 +18,7 @@ package=$project/bindings/swift
 example=$project/examples/swift-cli
 scratch=$target/swift
 chroot=${TARISHI_CACHE:-$HOME/.cache/tarishi}/swift
-library=$target/debug
+library=${TARISHI_LIBRARY:-$target/debug}
 # shellcheck source=bindings/tools/servers.sh
 . bindings/tools/servers.sh
 
@@ -117,10 +119,41 @@ all() {
   [ "$failed" -eq 0 ]
 }
 
+# A program of one file, as a package of its own that depends on this one.
+program() {
+  local file=$1 name made
+  name=$(basename "$file" .swift)
+  made=$scratch/program-$name
+  generate
+  mkdir -p "$made/Sources/$name"
+  put "$file" "$made/Sources/$name/$name.swift"
+  cat >"$made/Package.swift" <<EOF
+// swift-tools-version: 6.0
+import PackageDescription
+
+let package = Package(
+    name: "$name",
+    platforms: [.macOS(.v12)],
+    dependencies: [.package(name: "Tarishi", path: "$package")],
+    targets: [
+        .executableTarget(
+            name: "$name",
+            dependencies: [
+                .product(name: "Tarishi", package: "Tarishi"), .product(name: "TarishiTestKit", package: "Tarishi"),
+            ])
+    ]
+)
+EOF
+  swift_at build "$made" >&2
+  run env -C "$called_from" "$scratch/program-$name/debug/$name"
+}
+
 bench() {
   generate
-  library=${TARISHI_LIBRARY:-$target/release}
-  [ -e "$library/libtarishi.so" ] || cargo build --quiet --release -p tarishi-bindings
+  if [ -z "${TARISHI_LIBRARY:-}" ]; then
+    library=$target/release
+    cargo build --quiet --release -p tarishi-bindings >&2
+  fi
   swift_at build "$package" -c release --product tarishi-bench >&2
   # On the disk: /tmp may be memory.
   TARISHI_FOLDER=$scratch/bench run "$scratch/swift/release/tarishi-bench"
@@ -130,6 +163,7 @@ case ${1:-all} in
   all) all ;;
   build) build ;;
   test) shift; generate; scripted; swift_at test "$package" "$@" ;;
+  run) program "$(cd "$called_from" && realpath -e "${2:?which program?}")" ;;
   bench) bench ;;
-  *) echo "usage: swift.sh [build | test [ARG...] | bench]" >&2; exit 2 ;;
+  *) echo "usage: swift.sh [build | test [ARG...] | run FILE.swift | bench]" >&2; exit 2 ;;
 esac

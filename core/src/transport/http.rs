@@ -15,7 +15,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// A connection unused for longer is not trusted: mobile networks drop them silently.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(45);
 
-/// Speaks HTTP/1.1 and HTTP/2 over TLS, or plain to `http://` servers.
+/// Speaks HTTP/1.1, over TLS or plain to `http://` servers.
 #[derive(Clone)]
 pub struct HttpTransport {
     client: Client,
@@ -49,6 +49,8 @@ impl HttpTransport {
             .tls_backend_preconfigured(config)
             .redirect(redirect::Policy::none())
             .retry(reqwest::retry::never())
+            .no_gzip()
+            .http1_only()
             .connect_timeout(CONNECT_TIMEOUT)
             .pool_idle_timeout(IDLE_TIMEOUT)
             .pool_max_idle_per_host(1)

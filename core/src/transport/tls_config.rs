@@ -8,8 +8,9 @@ use std::sync::Arc;
 use rustls::{
     ClientConfig, RootCertStore,
     client::danger::ServerCertVerifier,
-    crypto::{CryptoProvider, ring},
-    pki_types::CertificateDer,
+    crypto::{CryptoProvider, KeyProvider, ring},
+    pki_types::{CertificateDer, PrivateKeyDer},
+    sign::SigningKey,
 };
 
 use super::{Tls, http::invalid, tls_pin::Pinned};
@@ -40,7 +41,7 @@ pub(super) fn configuration(verifier: Verifier, tls: &Tls) -> Result<ClientConfi
     let builder = ClientConfig::builder_with_provider(provider()).with_safe_default_protocol_versions();
     let builder = builder.map_err(|error| invalid("tls", error.to_string()))?;
     let mut config = builder.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth();
-    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(config)
 }
 
@@ -76,5 +77,15 @@ pub(super) fn authorities(tls: &Tls) -> Result<Vec<CertificateDer<'static>>, Err
 }
 
 fn provider() -> Arc<CryptoProvider> {
-    Arc::new(ring::default_provider())
+    Arc::new(CryptoProvider { key_provider: &NoKeys, ..ring::default_provider() })
+}
+
+/// A phone has no certificate of its own: the code that signs with one is left out.
+#[derive(Debug)]
+struct NoKeys;
+
+impl KeyProvider for NoKeys {
+    fn load_private_key(&self, _: PrivateKeyDer<'static>) -> Result<Arc<dyn SigningKey>, rustls::Error> {
+        Err(rustls::Error::General("no keys of its own".to_owned()))
+    }
 }

@@ -1,61 +1,48 @@
-// How many operations a second are stored from Swift, one at a time and in lists of 100, one call after the other. Prints one line
-// of JSON. The operations are those of the project's Rust figures: a text to one phone.
+// What bindings/examples/rate.rs does in Rust: enqueues one by one and in lists, in turn, and prints one line of JSON.
 
 import Foundation
 import Tarishi
 
-struct Figures: Encodable {
-    let language = "swift"
-    let enqueuePerSecond: Int
-    let enqueueListOf100PerSecond: Int
+let warmUp = 200
+let single = 2_000
+let lists = 100
+let list = 100
+let filler = String(repeating: "word ", count: 70)
 
-    enum CodingKeys: String, CodingKey {
-        case language
-        case enqueuePerSecond = "enqueue_per_second"
-        case enqueueListOf100PerSecond = "enqueue_list_of_100_per_second"
-    }
+func operation(_ n: Int) -> NewOperation {
+    let number = String(repeating: "0", count: 10 - String(n).count) + String(n)
+    return Sms.send(to: "+254711000111", message: "\(number) \(filler)", key: "rate-\(n)")
 }
 
-func text(_ key: String) -> NewOperation {
-    Sms.send(to: "+254711222333", message: "School is closed tomorrow.", key: key)
+func perSecond(_ count: Int, since began: Date) -> Int {
+    Int(Double(count) / Date().timeIntervalSince(began))
 }
 
-/// Operations a second, counted over at least `seconds`, after a tenth of it to get warm.
-func rate(seconds: Double, step: (Int) async throws -> Int) async throws -> Int {
-    var (round, counted, began) = (0, 0, Date())
-    var warm = false
-    while true {
-        counted += try await step(round)
-        round += 1
-        let passed = Date().timeIntervalSince(began)
-        if !warm, passed > seconds / 10 {
-            (counted, began, warm) = (0, Date(), true)
-        } else if warm, passed > seconds {
-            return Int(Double(counted) / passed)
-        }
-    }
-}
-
-func measure() async throws -> Figures {
-    let folder = FileManager.default.temporaryDirectory.appendingPathComponent("tarishi-bench-\(UUID().uuidString)")
-    // /tmp may be memory here, and a disk is what is measured.
-    let place = ProcessInfo.processInfo.environment["TARISHI_FOLDER"].map { URL(fileURLWithPath: $0) } ?? folder
-    try FileManager.default.createDirectory(at: place, withIntermediateDirectories: true)
-    defer { try? FileManager.default.removeItem(at: place) }
+func measure(in folder: URL) async throws -> String {
     var configuration = Configuration(
-        database: place.appendingPathComponent("queue.db"), serverURL: URL(string: "http://server.invalid")!, tokens: StaticToken("t"))
-    configuration.account = "bench"
+        database: folder.appendingPathComponent("rate.db"), serverURL: URL(string: "http://127.0.0.1:9")!, tokens: StaticToken("none"))
+    configuration.account = "acc_rate"
     let client = try TarishiClient.open(configuration)
-    let seconds = Double(ProcessInfo.processInfo.environment["TARISHI_SECONDS"] ?? "") ?? 5
-    let single = try await rate(seconds: seconds) { round in
-        try await client.enqueue(text("single-\(round)"))
-        return 1
+    defer { client.close() }
+    var next = 0
+    func taken() -> NewOperation {
+        defer { next += 1 }
+        return operation(next)
     }
-    let listed = try await rate(seconds: seconds) { round in
-        try await client.enqueue((0..<100).map { text("list-\(round)-\($0)") }).count
+    for _ in 0..<warmUp { try await client.enqueue(taken()) }
+    var began = Date()
+    for _ in 0..<single { try await client.enqueue(taken()) }
+    let one = perSecond(single, since: began)
+    began = Date()
+    for _ in 0..<lists {
+        for result in try await client.enqueue((0..<list).map { _ in taken() }) { _ = try result.get() }
     }
-    client.close()
-    return Figures(enqueuePerSecond: single, enqueueListOf100PerSecond: listed)
+    return #"{"single_per_sec": \#(one), "list_per_sec": \#(perSecond(lists * list, since: began))}"#
 }
 
-print(String(decoding: try JSONEncoder().encode(try await measure()), as: UTF8.self))
+// On the disk: /tmp may be memory.
+let place = ProcessInfo.processInfo.environment["TARISHI_FOLDER"].map { URL(fileURLWithPath: $0) }
+let folder = (place ?? FileManager.default.temporaryDirectory).appendingPathComponent("rate-\(UUID().uuidString)")
+try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+defer { try? FileManager.default.removeItem(at: folder) }
+print(try await measure(in: folder))
