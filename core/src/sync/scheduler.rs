@@ -1,8 +1,11 @@
 //! When to sync by itself. The promise: if something is pending and a permitted network exists, an attempt happens within
 //! a bounded time. The decision is one pure function; the loop around it sleeps and wakes.
 
-use core::time::Duration;
-use std::sync::{Arc, Weak};
+use core::{future::poll_fn, task::Poll, time::Duration};
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{Arc, Weak},
+};
 
 use super::{
     SyncReport,
@@ -106,9 +109,13 @@ async fn run(weak: Weak<Inner>) {
         let wake = tokio::select! {
             biased;
             () = closed(&inner) => return,
-            wake = Box::pin(turn(&inner, &mut more, &mut forgot_at)) => wake,
+            wake = guarded(turn(&inner, &mut more, &mut forgot_at)) => wake,
         };
         let now = inner.now();
+        let wake = wake.unwrap_or_else(|_| {
+            tracing::error!("a turn of the scheduler panicked; it goes on later");
+            Wake::At(now.saturating_add(SLEEP_MAX_MS))
+        });
         drop(inner);
         let sleep = match wake {
             Wake::Now => continue,
@@ -121,6 +128,16 @@ async fn run(weak: Weak<Inner>) {
             return;
         }
     }
+}
+
+/// A panic ends this turn alone: a defect that one operation meets must not stop the sync of all others for good.
+async fn guarded<T>(work: impl Future<Output = T>) -> std::thread::Result<T> {
+    let mut work = Box::pin(work);
+    poll_fn(|context| match catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(context))) {
+        Ok(poll) => poll.map(Ok),
+        Err(panic) => Poll::Ready(Err(panic)),
+    })
+    .await
 }
 
 /// Ends when the client is closed, but not while it is only suspended.

@@ -51,6 +51,8 @@ pub enum Reply {
     Drop,
     /// Never answer, and keep the connection open until the client gives up.
     Hang,
+    /// Panic on the device, as a defect in the library would. A server over HTTP can only close the connection.
+    Panic,
 }
 
 impl fmt::Debug for ScriptedServer {
@@ -140,6 +142,9 @@ impl Server {
             return problem(Code::Unauthorized, "no such token");
         }
         let step = self.script.pop_front().unwrap_or_default();
+        if step.panic {
+            return Reply::Panic;
+        }
         if step.drop == Some(Dropped::Before) {
             return Reply::Drop;
         }
@@ -214,6 +219,7 @@ impl Transport for ScriptedServer {
             Reply::Respond { status, headers, body } => Ok(TransportResponse { status, headers, body }),
             Reply::Drop => Err(TransportError::Interrupted),
             Reply::Hang => core::future::pending().await,
+            Reply::Panic => panic!("a defect, as the script says"),
         }
     }
 }

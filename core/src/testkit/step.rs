@@ -16,6 +16,7 @@ pub(super) struct Step {
     pub(super) body: Option<Value>,
     pub(super) drop: Option<Dropped>,
     pub(super) hang: bool,
+    pub(super) panic: bool,
     pub(super) receipts: Vec<ReceiptSaid>,
     pub(super) cancellations: Vec<CancellationSaid>,
     pub(super) changes: Vec<ChangeSaid>,

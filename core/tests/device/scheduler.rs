@@ -2,6 +2,7 @@ use std::{sync::Arc, time::Duration};
 
 use tarishi_core::{
     Client, DeviceState, Event, Network, Options, SystemClock, TransportError,
+    testkit::ScriptedServer,
     transport::memory::{MemoryTransport, Step},
 };
 
@@ -141,5 +142,26 @@ async fn what_grew_too_old_offline_is_shown_as_expired() {
         }
     };
     tokio::time::timeout(Duration::from_secs(5), expired).await.unwrap();
+    phone.client.stop().await;
+}
+
+#[tokio::test]
+async fn a_panic_in_one_turn_does_not_end_the_scheduler() {
+    let server = ScriptedServer::new();
+    server.script(r#"[{"panic": true}]"#).unwrap();
+    let phone = Phone::with(|options| options.with_transport(Arc::new(server.clone())));
+    phone.client.start();
+    phone.add(sms("a")).await;
+    let mut foreground = true;
+    tokio::time::timeout(Duration::from_secs(10), async {
+        // Whatever the app tells it wakes it; else it would come back after half a minute.
+        while phone.client.stats().await.unwrap()["accepted"] == 0 {
+            foreground = !foreground;
+            phone.client.set_foreground(foreground);
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    })
+    .await
+    .unwrap();
     phone.client.stop().await;
 }

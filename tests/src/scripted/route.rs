@@ -70,7 +70,7 @@ pub(super) async fn serve(sessions: Sessions, request: Request<Incoming>) -> Res
                     let headers: Vec<_> = headers.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
                     Ok(answer(status, &headers, body))
                 }
-                Reply::Drop => Err(Gone),
+                Reply::Drop | Reply::Panic => Err(Gone),
                 Reply::Hang => core::future::pending().await,
             }
         }

@@ -80,6 +80,11 @@ public final class TestServer: Sendable {
         step(["hang": true])
     }
 
+    /// The library itself fails during the next request: what an app sees of a defect in it.
+    public func panic() {
+        step(["panic": true])
+    }
+
     /// With the next answer comes another token to use.
     public func rotate(token: String) {
         step(["token": .string(token)])

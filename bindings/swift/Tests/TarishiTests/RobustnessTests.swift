@@ -113,6 +113,20 @@ struct RobustnessTests {
         #expect(state == .pending || state == .inFlight)
     }
 
+    @Test("a panic in the library is an error of the call, and nothing is lost")
+    func panicInside() async throws {
+        let phone = try TestPhone()
+        let operation = try await phone.client.enqueue(sms("a"))
+        phone.server.panic()
+        let error = await thrown { try await phone.client.sync() }
+        guard case .Bug? = error else {
+            Issue.record("\(String(describing: error))")
+            return
+        }
+        #expect(try await phone.client.sync().accepted == 1)
+        #expect(try await phone.client.get(operation.id)?.state == .accepted)
+    }
+
     @Test("a key store that throws or gives a short key is an error of open")
     func keyStore() async throws {
         let phone = try TestPhone()

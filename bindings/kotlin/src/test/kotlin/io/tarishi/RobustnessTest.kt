@@ -87,6 +87,15 @@ class RobustnessTest {
     }
 
     @Test
+    fun `a panic in the library is an error of the call, and nothing is lost`() = phone { phone ->
+        val id = phone.client.enqueue(sms("k")).id
+        phone.server.panic()
+        assertFailsWith<ClientException.Bug> { phone.sync() }
+        assertEquals(1u, phone.sync().accepted)
+        assertEquals(DeviceState.ACCEPTED, phone.client.get(id)?.state)
+    }
+
+    @Test
     fun `a key store that throws keeps the client closed and says why`() {
         for (make in thrown) {
             val store = object : KeyStore {

@@ -50,6 +50,9 @@ public class TestServer : AutoCloseable {
     /** The request is processed and the answer is lost. */
     public fun loseAnswer(): Unit = step(mapOf("drop" to "after"))
 
+    /** The library itself fails during the next request: what an app sees of a defect in it. */
+    public fun panic(): Unit = step(mapOf("panic" to true))
+
     /** No answer, until the client gives up. */
     public fun hang(): Unit = step(mapOf("hang" to true))
 
