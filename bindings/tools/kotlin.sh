@@ -55,9 +55,9 @@ android_jar() {
     # the mirror that this machine's own apt uses
     mirror=$(apt-get indextargets --format '$(REPO_URI) $(LABEL)' | awk '$2 == "Debian" && !u { u = $1 } END { print u }')
     deb=$(mktemp -d)
-    curl --fail --silent --show-error --location -o "$deb/android.deb" "$mirror/$path" ||
-      die "Android's API cannot be had: $mirror/$path"
-    echo "$digest  $deb/android.deb" | sha256sum --check --quiet >&2 || die "wrong checksum: $mirror/$path"
+    curl --fail --silent --show-error --location -o "$deb/android.deb" "${mirror%/}/$path" ||
+      die "Android's API cannot be had: ${mirror%/}/$path"
+    echo "$digest  $deb/android.deb" | sha256sum --check --quiet >&2 || die "wrong checksum: ${mirror%/}/$path"
     dpkg -x "$deb/android.deb" "$deb/x"
     cp -- "$deb/x/usr/share/java/com.android.android-23.jar" "$jar.new"
     mv -- "$jar.new" "$jar"
