@@ -157,7 +157,7 @@ impl App {
     async fn register_webhook_token(&self, tenant: &str, adapter: &str, settings: &Settings) -> store::Result<()> {
         match settings.get("webhook_token") {
             // The sandbox's fixed token is the default tenant's; a token names one tenant.
-            Some(token) if tenant != DEFAULT_TENANT && token == crate::config::SMS_WEBHOOK_TOKEN => Ok(()),
+            Some(token) if tenant != DEFAULT_TENANT && crate::config::is_sandbox_token(token) => Ok(()),
             Some(token) => self.store.put_webhook_token(tenant, adapter, crate::vault::Vault::token_hash(token)).await,
             None => Ok(()),
         }

@@ -45,12 +45,24 @@ pub fn category(adapter: &str) -> Option<Category> {
 pub fn actions(adapter: &str) -> &'static [&'static str] {
     match category(adapter) {
         Some(Category::Payment) => &["charge", "query", "refund"],
-        Some(Category::Messaging) if adapter == "sms" => &["send", "query", "balance"],
-        Some(Category::Messaging | Category::Push) => &["send", "query"],
+        Some(Category::Messaging) => &["send", "query", "balance"],
+        Some(Category::Push) => &["send", "query"],
         Some(Category::Storage) => &["upload", "download", "delete", "list"],
         Some(Category::Lms) => &["enroll", "sync_grades", "sync_courses", "create_course"],
         Some(Category::Notification) => &["notify"],
         None => &[],
+    }
+}
+
+/// The mobile-money networks that a charge in this currency may name (Flutterwave's words).
+#[must_use]
+pub fn mobile_networks(currency: &str) -> &'static [&'static str] {
+    match currency {
+        "KES" => &["SAFARICOM", "AIRTEL"],
+        "UGX" | "RWF" => &["MTN", "AIRTEL"],
+        "GHS" => &["MTN", "VODAFONE", "AIRTELTIGO"],
+        "TZS" => &["VODACOM", "TIGO", "AIRTEL", "HALOPESA"],
+        _ => &[],
     }
 }
 

@@ -66,6 +66,9 @@ pub struct Charge {
     /// Where a hosted page returns to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub return_url: Option<String>,
+    /// The mobile-money network of the phone, where the provider wants it named: [`crate::catalog::mobile_networks`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub network: Option<String>,
 }
 
 /// How a payer pays.

@@ -4,8 +4,8 @@ use base64::Engine as _;
 use serde::de::DeserializeOwned;
 
 use crate::{
-    Charge, Code, FileRef, MessageQuery, MessageSend, Money, Operation, Payload, PaymentQuery, Phone, Problem, Refund,
-    SyncGrades, Upload,
+    Charge, Code, FileRef, MessageQuery, MessageSend, Money, Operation, Payload, PaymentMethod, PaymentQuery, Phone, Problem,
+    Refund, SyncGrades, Upload,
     catalog::{self, Category},
     limits,
 };
@@ -222,6 +222,7 @@ fn check_charge(adapter: &str, charge: Charge) -> Result<Charge, Problem> {
         short("description", text, limits::REFERENCE_CHARS_MAX)?;
     }
     check_amount(adapter, "payload.amount", &charge.amount)?;
+    check_network(adapter, &charge)?;
     if adapter == "mpesa" {
         let phone = charge
             .phone
@@ -230,6 +231,26 @@ fn check_charge(adapter: &str, charge: Charge) -> Result<Charge, Problem> {
         check_mpesa_phone(phone)?;
     }
     Ok(charge)
+}
+
+fn check_network(adapter: &str, charge: &Charge) -> Result<(), Problem> {
+    let Some(network) = &charge.network else { return Ok(()) };
+    let field = "payload.network";
+    if adapter != "flutterwave" {
+        return Err(Problem::new(Code::UnknownField, format!("{adapter} takes no network")).with_field(field));
+    }
+    if charge.method == Some(PaymentMethod::Link) || charge.phone.is_none() {
+        return Err(invalid(field, "a network is for mobile money: it needs the payer's phone and no method link"));
+    }
+    let known = catalog::mobile_networks(charge.amount.currency());
+    if known.contains(&network.as_str()) {
+        return Ok(());
+    }
+    let detail = match known {
+        [] => format!("there is no mobile money in {}", charge.amount.currency()),
+        known => format!("{} has {}", charge.amount.currency(), known.join(", ")),
+    };
+    Err(invalid(field, detail))
 }
 
 fn check_amount(adapter: &str, field: &str, amount: &Money) -> Result<(), Problem> {

@@ -74,6 +74,7 @@ fn carry_out(tx: &mut Tx<'_>, moves: &mut Moves, effect: &Effect<'_>) -> Result<
                 moves.to(tx, &row, to, Word { outcome, problem })?;
             }
         }
+        Effect::Grow { id, outcome } => transition::grow(tx, id, outcome)?,
         Effect::Park { id, wait_ms, problem } => {
             let sql = "UPDATE operations SET parked = CASE parked WHEN 2 THEN 2 ELSE 1 END, not_before = ?2, problem = ?3
                 WHERE id = ?1 AND state <= 1";

@@ -10,7 +10,7 @@ use super::{
     row::{Row, columns},
     seal::Column,
 };
-use crate::{DeviceState, Error, Event, state::Cause};
+use crate::{DeviceState, Error, Event, state::Cause, sync::grown};
 
 const BY_ID: &str = concat!("SELECT ", columns!(), " FROM operations WHERE id = ?1");
 const BY_SEQ: &str = concat!("SELECT ", columns!(), " FROM operations WHERE seq = ?1");
@@ -141,6 +141,23 @@ pub(crate) fn rejoin(tx: &mut Tx<'_>, row: &Row) -> Result<(), Error> {
         WHERE ordering_key = ?1 AND state <= 1 AND aside = 0 AND wish = 0 AND head = 1";
     tx.connection.prepare_cached(demote)?.execute([key])?;
     promote(tx, key)
+}
+
+/// Takes over what a later word about a success adds to its outcome. One that was forgotten or cannot be read stays so.
+pub(crate) fn grow(tx: &mut Tx<'_>, id: OperationId, outcome: &serde_json::Value) -> Result<(), Error> {
+    let sql = "SELECT outcome_form, outcome FROM operations WHERE id = ?1 AND state = ?2 AND outcome IS NOT NULL";
+    let mut statement = tx.connection.prepare_cached(sql)?;
+    let succeeded = params![id.as_bytes(), DeviceState::Succeeded.code()];
+    let stored: Option<(i64, Vec<u8>)> = statement.query_row(succeeded, |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+    let known = stored.and_then(|(form, bytes)| tx.context.sealer.unwrap(id, Column::Outcome, form, &bytes));
+    let known = known.and_then(|text| serde_json::from_str(&text).ok());
+    if known.is_some_and(|known| grown::adds(&known, outcome)) {
+        let (form, bytes) = tx.context.sealer.wrap(id, Column::Outcome, &outcome.to_string());
+        let sql = "UPDATE operations SET outcome_form = ?2, outcome = ?3 WHERE id = ?1";
+        tx.connection.prepare_cached(sql)?.execute(params![id.as_bytes(), form, bytes])?;
+        tx.news.push(Event::OperationChanged { id, state: DeviceState::Succeeded });
+    }
+    Ok(())
 }
 
 /// The wish to cancel was answered, by word or by an end.

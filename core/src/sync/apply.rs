@@ -19,6 +19,8 @@ pub(crate) const LATER_MS_MAX: i64 = 24 * 3_600 * 1_000;
 pub(crate) enum Effect<'r> {
     /// Move a row, taking over the server's words.
     Move { id: OperationId, to: DeviceState, outcome: Option<&'r serde_json::Value>, problem: Option<&'r Problem> },
+    /// More is known of a success, if this adds to what is.
+    Grow { id: OperationId, outcome: &'r serde_json::Value },
     /// Send it again, not before so many milliseconds.
     Park { id: OperationId, wait_ms: i64, problem: Option<&'r Problem> },
     /// The wish to cancel came too late: stop wishing.
@@ -90,6 +92,9 @@ pub(crate) fn plan<'r>(
                     known.insert(change.id, to);
                     let (outcome, problem) = (change.outcome.as_ref(), change.problem.as_ref());
                     effects.push(Effect::Move { id: change.id, to, outcome, problem });
+                } else if let (DeviceState::Succeeded, State::Succeeded, Some(outcome)) = (state, change.state, &change.outcome)
+                {
+                    effects.push(Effect::Grow { id: change.id, outcome });
                 }
             }
             None => {

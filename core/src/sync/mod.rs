@@ -5,6 +5,7 @@ pub(crate) mod apply;
 pub(crate) mod backoff;
 pub(crate) mod batch;
 pub(crate) mod exchange;
+pub(crate) mod grown;
 mod poison;
 pub(crate) mod scheduler;
 mod send;

@@ -4,6 +4,7 @@
 
 mod change;
 mod enqueue;
+mod growth;
 #[cfg(feature = "http")]
 mod http;
 mod life;

@@ -34,6 +34,36 @@ impl Callbacks {
         send(request).await;
     }
 
+    /// Posts a signed JSON body; while nobody answers 200, up to `retries` times more.
+    pub(crate) async fn post_signed(&self, url: &str, (name, value): (&str, &str), body: String, retries: u32) {
+        let mut pause = RETRY_PAUSE;
+        for left in (0..=retries).rev() {
+            let request =
+                self.client.post(url).header("Content-Type", "application/json").header(name, value).body(body.clone());
+            let taken = request.send().await.is_ok_and(|answer| answer.status() == reqwest::StatusCode::OK);
+            tracing::debug!(taken, "webhook sent");
+            if taken || left == 0 {
+                return;
+            }
+            sleep(pause).await;
+            pause *= 2;
+        }
+    }
+
+    /// Calls an address; while nobody answers 200, up to `retries` times more.
+    pub(crate) async fn get(&self, url: &str, retries: u32) {
+        let mut pause = RETRY_PAUSE;
+        for left in (0..=retries).rev() {
+            let taken = self.client.get(url).send().await.is_ok_and(|answer| answer.status() == reqwest::StatusCode::OK);
+            tracing::debug!(taken, "webhook sent");
+            if taken || left == 0 {
+                return;
+            }
+            sleep(pause).await;
+            pause *= 2;
+        }
+    }
+
     /// Posts a form; while nobody answers, up to `retries` times more.
     pub(crate) async fn post_form(&self, url: &str, form: &[(&str, &str)], retries: u32) {
         let mut pause = RETRY_PAUSE;

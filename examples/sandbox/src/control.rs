@@ -53,14 +53,31 @@ async fn reset(State(world): State<Arc<World>>) -> StatusCode {
     StatusCode::NO_CONTENT
 }
 
-/// What can be set while running. `null` for nowhere.
+/// What can be set while running. `null` for nowhere; what is left out stays.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Config {
-    sms_delivery_url: Option<String>,
+    #[serde(default, deserialize_with = "present")]
+    sms_delivery_url: Option<Option<String>>,
+    #[serde(default, deserialize_with = "present")]
+    flutterwave_webhook_url: Option<Option<String>>,
+    #[serde(default, deserialize_with = "present")]
+    whatsapp_webhook_url: Option<Option<String>>,
+}
+
+fn present<'de, D: serde::Deserializer<'de>>(source: D) -> Result<Option<Option<String>>, D::Error> {
+    Option::<String>::deserialize(source).map(Some)
 }
 
 async fn configure(State(world): State<Arc<World>>, Json(config): Json<Config>) -> StatusCode {
-    *lock(&world.sms_delivery_url) = config.sms_delivery_url;
+    if let Some(url) = config.sms_delivery_url {
+        *lock(&world.sms_delivery_url) = url;
+    }
+    if let Some(url) = config.flutterwave_webhook_url {
+        *lock(&world.flutterwave_webhook_url) = url;
+    }
+    if let Some(url) = config.whatsapp_webhook_url {
+        *lock(&world.whatsapp_webhook_url) = url;
+    }
     StatusCode::NO_CONTENT
 }

@@ -17,3 +17,20 @@ pub const MPESA_SECURITY_CREDENTIAL: &str = "sandbox-credential";
 pub const SMS_USERNAME: &str = "sandbox";
 /// Africa's Talking API key, sent in the header `apiKey`.
 pub const SMS_API_KEY: &str = "sandbox-sms-key";
+
+/// Flutterwave's secret key, sent as a bearer.
+pub const FLUTTERWAVE_SECRET_KEY: &str = "FLWSECK_TEST-sandbox-X";
+/// Flutterwave's secret hash, sent with every webhook.
+pub const FLUTTERWAVE_SECRET_HASH: &str = "sandbox-flutterwave-hash";
+
+/// Pesapal's consumer key.
+pub const PESAPAL_CONSUMER_KEY: &str = "sandbox-pesapal-key";
+/// Pesapal's consumer secret.
+pub const PESAPAL_CONSUMER_SECRET: &str = "sandbox-pesapal-secret=";
+
+/// WhatsApp: Meta's id of the sending number.
+pub const WHATSAPP_PHONE_NUMBER_ID: &str = "100000000000001";
+/// WhatsApp: the access token, sent as a bearer.
+pub const WHATSAPP_ACCESS_TOKEN: &str = "sandbox-whatsapp-token";
+/// WhatsApp: the secret that webhooks are signed with.
+pub const WHATSAPP_APP_SECRET: &str = "sandbox-whatsapp-secret";

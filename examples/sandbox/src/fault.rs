@@ -14,6 +14,12 @@ pub enum Adapter {
     Mpesa,
     /// Africa's Talking.
     Sms,
+    /// Flutterwave.
+    Flutterwave,
+    /// Pesapal.
+    Pesapal,
+    /// Meta's WhatsApp Cloud API.
+    Whatsapp,
 }
 
 impl Adapter {
@@ -22,6 +28,9 @@ impl Adapter {
         match self {
             Self::Mpesa => &[Call::Token, Call::Charge, Call::Query, Call::Refund, Call::Status],
             Self::Sms => &[Call::Send, Call::Balance],
+            Self::Flutterwave => &[Call::Charge, Call::Query, Call::Refund],
+            Self::Pesapal => &[Call::Token, Call::Register, Call::Charge, Call::Query, Call::Refund],
+            Self::Whatsapp => &[Call::Send],
         }
     }
 }
@@ -30,13 +39,15 @@ impl Adapter {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Call {
-    /// M-Pesa: the access token.
+    /// M-Pesa, Pesapal: the access token.
     Token,
-    /// M-Pesa: STK push.
+    /// Pesapal: registration of an IPN address.
+    Register,
+    /// Payments: a charge (M-Pesa: STK push).
     Charge,
-    /// M-Pesa: STK push query.
+    /// Payments: a question (M-Pesa: STK push query).
     Query,
-    /// M-Pesa: reversal.
+    /// Payments: a refund (M-Pesa: reversal).
     Refund,
     /// M-Pesa: transaction status.
     Status,
@@ -70,6 +81,8 @@ pub enum CallbackFault {
     Late,
     /// It is sent twice, `delay_ms` apart.
     Double,
+    /// Where several follow: the last comes first.
+    Disordered,
 }
 
 /// Which requests a fault is for.
@@ -228,7 +241,7 @@ impl Fault {
     pub(crate) fn answer_delay(&self) -> Duration {
         match self.callback {
             Some(CallbackFault::Late | CallbackFault::Double) => Duration::ZERO,
-            Some(CallbackFault::Lost) | None => Duration::from_millis(self.delay_ms.unwrap_or(0)),
+            Some(CallbackFault::Lost | CallbackFault::Disordered) | None => Duration::from_millis(self.delay_ms.unwrap_or(0)),
         }
     }
 }

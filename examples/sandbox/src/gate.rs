@@ -50,7 +50,7 @@ pub(crate) async fn after(line: &Line, fault: Option<&Fault>, answer: Response) 
 pub(crate) fn webhook_pauses(fault: Option<&Fault>) -> Vec<Duration> {
     let pause = |default| Duration::from_millis(fault.and_then(|fault| fault.delay_ms).unwrap_or(default));
     match fault.and_then(|fault| fault.callback) {
-        None => vec![Duration::ZERO],
+        None | Some(CallbackFault::Disordered) => vec![Duration::ZERO],
         Some(CallbackFault::Lost) => vec![],
         Some(CallbackFault::Late) => vec![pause(LATE_MS)],
         Some(CallbackFault::Double) => vec![Duration::ZERO, pause(DOUBLE_MS)],

@@ -1,4 +1,4 @@
-//! Providers that can be watched: Safaricom Daraja (M-Pesa) and Africa's Talking (SMS), simulated over HTTP.
+//! Providers that can be watched: Safaricom Daraja (M-Pesa), Africa's Talking (SMS), WhatsApp and others, simulated over HTTP.
 //!
 //! The sandbox answers as the real providers do, keeps a [ledger](LedgerEntry) of *effects* (money moved, messages
 //! accepted) and takes [faults](Fault): time-outs before or after the effect, refusals, lost, late and doubled webhooks.
@@ -13,11 +13,14 @@ mod control;
 pub mod credentials;
 mod fault;
 mod fault_book;
+mod flutterwave;
 mod gate;
 mod ledger;
 mod mpesa;
+mod pesapal;
 mod sandbox;
 mod sms;
+mod whatsapp;
 mod world;
 
 pub use fault::{Adapter, Call, CallbackFault, Fault, FaultKind, Match};

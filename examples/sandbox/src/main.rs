@@ -42,6 +42,12 @@ struct Serve {
     /// Where delivery reports of SMS go.
     #[arg(long)]
     sms_delivery_url: Option<String>,
+    /// Where statuses of WhatsApp messages go.
+    #[arg(long)]
+    whatsapp_webhook_url: Option<String>,
+    /// Where webhooks of Flutterwave go.
+    #[arg(long)]
+    flutterwave_webhook_url: Option<String>,
     /// Seed of the providers' ids.
     #[arg(long)]
     seed: Option<u64>,
@@ -59,6 +65,8 @@ async fn main() -> io::Result<()> {
         rule_17: serve.rule_17,
         ledger: serve.ledger,
         sms_delivery_url: serve.sms_delivery_url,
+        whatsapp_webhook_url: serve.whatsapp_webhook_url,
+        flutterwave_webhook_url: serve.flutterwave_webhook_url,
         seed: serve.seed,
     })
     .await?;

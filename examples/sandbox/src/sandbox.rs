@@ -18,7 +18,7 @@ use crate::connection::{Line, LineListener};
 use crate::fault::Fault;
 use crate::ledger::LedgerEntry;
 use crate::world::{World, lock};
-use crate::{control, mpesa, sms};
+use crate::{control, flutterwave, mpesa, pesapal, sms, whatsapp};
 
 /// How long a stopping sandbox waits for calls in hand.
 const STOP_WAIT: Duration = Duration::from_secs(1);
@@ -38,6 +38,10 @@ pub struct SandboxOptions {
     pub ledger: Option<PathBuf>,
     /// Where delivery reports of SMS go; nowhere when absent.
     pub sms_delivery_url: Option<String>,
+    /// Where statuses of WhatsApp messages go; nowhere when absent.
+    pub whatsapp_webhook_url: Option<String>,
+    /// Where webhooks of Flutterwave go; nowhere when absent.
+    pub flutterwave_webhook_url: Option<String>,
     /// Seed of the providers' ids; random when absent.
     pub seed: Option<u64>,
 }
@@ -51,6 +55,8 @@ impl Default for SandboxOptions {
             rule_17: false,
             ledger: None,
             sms_delivery_url: None,
+            whatsapp_webhook_url: None,
+            flutterwave_webhook_url: None,
             seed: None,
         }
     }
@@ -77,6 +83,9 @@ impl Sandbox {
             .nest("/_sandbox", control::router())
             .nest("/mpesa", mpesa::router())
             .nest("/sms", sms::router())
+            .nest("/flutterwave", flutterwave::router())
+            .nest("/pesapal", pesapal::router())
+            .nest("/whatsapp", whatsapp::router())
             .with_state(Arc::clone(&world))
             .into_make_service_with_connect_info::<Line>();
         let listener = LineListener::new(listener, Arc::clone(&all_cut));
@@ -120,6 +129,16 @@ impl Sandbox {
     /// Sets where delivery reports of SMS go; `None` for nowhere.
     pub fn set_sms_delivery_url(&self, url: Option<String>) {
         *lock(&self.world.sms_delivery_url) = url;
+    }
+
+    /// Sets where statuses of WhatsApp messages go; `None` for nowhere.
+    pub fn set_whatsapp_webhook_url(&self, url: Option<String>) {
+        *lock(&self.world.whatsapp_webhook_url) = url;
+    }
+
+    /// Sets where webhooks of Flutterwave go; `None` for nowhere.
+    pub fn set_flutterwave_webhook_url(&self, url: Option<String>) {
+        *lock(&self.world.flutterwave_webhook_url) = url;
     }
 
     /// Forgets effects, faults and what is under way; configuration stays.

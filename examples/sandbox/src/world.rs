@@ -24,6 +24,10 @@ pub(crate) struct World {
     pub(crate) faults: Mutex<FaultBook>,
     pub(crate) mpesa: Mutex<Book>,
     pub(crate) sms_delivery_url: Mutex<Option<String>>,
+    pub(crate) whatsapp_webhook_url: Mutex<Option<String>>,
+    pub(crate) flutterwave: Mutex<crate::flutterwave::Book>,
+    pub(crate) flutterwave_webhook_url: Mutex<Option<String>>,
+    pub(crate) pesapal: Mutex<crate::pesapal::Book>,
     pub(crate) callbacks: Callbacks,
     rng: Mutex<StdRng>,
     tasks: Mutex<JoinSet<()>>,
@@ -37,6 +41,10 @@ impl World {
             ledger: Mutex::new(ledger),
             faults: Mutex::default(),
             sms_delivery_url: Mutex::new(options.sms_delivery_url.clone()),
+            whatsapp_webhook_url: Mutex::new(options.whatsapp_webhook_url.clone()),
+            flutterwave: Mutex::default(),
+            pesapal: Mutex::default(),
+            flutterwave_webhook_url: Mutex::new(options.flutterwave_webhook_url.clone()),
             callbacks: Callbacks::new()?,
             rng: Mutex::new(StdRng::seed_from_u64(options.seed.unwrap_or_else(rand::random))),
             tasks: Mutex::default(),
@@ -60,6 +68,8 @@ impl World {
     pub(crate) fn reset(&self) {
         self.abandon_tasks();
         lock(&self.mpesa).reset();
+        lock(&self.flutterwave).reset();
+        lock(&self.pesapal).reset();
         lock(&self.ledger).reset();
         lock(&self.faults).clear();
     }

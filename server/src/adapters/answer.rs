@@ -39,6 +39,11 @@ pub enum Answer {
         /// For the next step.
         memo: Value,
     },
+    /// As [`Answer::Next`], after a step that only looked: nothing was done by it.
+    Looked {
+        /// For the next step.
+        memo: Value,
+    },
     /// The effect exists.
     Succeeded {
         /// The outcome of the action's type.

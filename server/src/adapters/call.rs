@@ -7,7 +7,7 @@ use serde_json::Value;
 use tarishi_protocol::{OperationId, Payload, State};
 use uuid::Uuid;
 
-use super::{AdapterError, Disposition, Outbound, Reference};
+use super::{AdapterError, Booked, Disposition, Outbound, Reference};
 
 /// A tenant's settings and credentials for one adapter: name → text. `Debug` shows names only.
 #[derive(Clone, Default)]
@@ -66,6 +66,8 @@ pub struct Call<'a> {
     pub memo: Option<&'a Value>,
     /// For an action about another operation (`query`, `refund`): what is known of that one.
     pub related: Option<&'a Related>,
+    /// For `balance`: what our own books say was spent.
+    pub booked: Option<&'a Booked>,
     /// The tenant's settings.
     pub settings: &'a Settings,
     /// The access token, where the action needs one.

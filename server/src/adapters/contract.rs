@@ -1,6 +1,7 @@
 //! What every adapter must do, whatever its provider: one suite, run on each of them against a scripted provider.
 
 mod provider;
+mod recorded;
 mod stage;
 
 use std::{collections::BTreeSet, sync::Arc};
@@ -9,11 +10,13 @@ use proptest::prelude::*;
 use tarishi_protocol::{Payload, catalog};
 
 pub(super) use self::{
-    provider::{Provider, Script},
+    provider::{Provider, Script, Seen},
+    recorded::Recorded,
     stage::Stage,
 };
 use super::{
-    Adapter, Answer, Disposition, Hook, News, Recovery, Reference, Related, Settings, Then, local_storage, mpesa, registry, sms,
+    Adapter, Answer, Disposition, Hook, News, Recovery, Reference, Related, Settings, Then, flutterwave, local_storage, mpesa,
+    pesapal, registry, sms, whatsapp,
 };
 
 /// One adapter with what the suite needs to know of it.
@@ -33,14 +36,25 @@ pub(super) struct Subject {
 }
 
 impl Subject {
-    fn stage(&self, (_, payload, related): &(&'static str, Payload, Option<Related>), base_url: &str) -> Stage {
+    fn stage(&self, (action, payload, related): &(&'static str, Payload, Option<Related>), base_url: &str) -> Stage {
         let mut settings = self.settings.clone();
         if self.speaks_http {
             settings.0.insert("base_url".to_owned(), base_url.to_owned());
         }
         let mut stage = Stage::new(payload.clone(), settings);
         stage.related = related.clone();
+        stage.memo = self.memo(action, stage.now);
         stage
+    }
+
+    /// What the steps before the one with the effect left, for an action of several.
+    fn memo(&self, action: &str, now: chrono::DateTime<chrono::Utc>) -> Option<serde_json::Value> {
+        match (self.adapter.descriptor().name, action) {
+            ("flutterwave", "charge") => Some(flutterwave::tests::charge_memo()),
+            ("flutterwave", "refund") => Some(flutterwave::tests::memo(now)),
+            ("pesapal", "refund") => Some(pesapal::tests::memo()),
+            _ => None,
+        }
     }
 
     fn has_effect(&self, action: &str) -> bool {
@@ -49,7 +63,14 @@ impl Subject {
 }
 
 fn subjects() -> Vec<Subject> {
-    vec![mpesa::tests::subject(), sms::tests::subject(), local_storage::tests::subject()]
+    vec![
+        mpesa::tests::subject(),
+        sms::tests::subject(),
+        whatsapp::tests::subject(),
+        flutterwave::tests::subject(),
+        pesapal::tests::subject(),
+        local_storage::tests::subject(),
+    ]
 }
 
 fn speaking_http() -> impl Iterator<Item = Subject> {

@@ -94,6 +94,9 @@ pub struct MessageNews {
     pub to: Option<String>,
     /// Why it failed.
     pub reason: Option<String>,
+    /// What it cost, as `USD 0.0040`, where a report tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cost: Option<String>,
 }
 
 /// The reply to a webhook.

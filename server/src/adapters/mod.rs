@@ -8,24 +8,31 @@
 //! `wire.rs` (pure: payload → request, answer → [`Answer`]), `webhook.rs` (pure: verify and parse), `docs.md`, `fixtures/`,
 //! `tests.rs`. Adding one = a folder and a line in [`registry`].
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
+use serde_json::Value;
 use tarishi_protocol::Payload;
 
 mod address;
 mod answer;
+mod booked;
 mod call;
 #[cfg(test)]
 mod contract;
 mod descriptor;
+pub mod flutterwave;
 mod hook;
 pub mod http;
 pub mod local_storage;
+mod messages;
 pub mod mpesa;
+pub mod pesapal;
 pub mod sms;
+pub mod whatsapp;
 
 pub use answer::*;
+pub use booked::*;
 pub use call::*;
 pub use descriptor::*;
 pub use hook::*;
@@ -34,8 +41,14 @@ pub use http::Outbound;
 /// Every adapter of this build, by name.
 #[must_use]
 pub fn registry() -> BTreeMap<&'static str, Arc<dyn Adapter>> {
-    let all: [Arc<dyn Adapter>; 3] =
-        [Arc::new(local_storage::LocalStorage::default()), Arc::new(mpesa::Mpesa::default()), Arc::new(sms::Sms::default())];
+    let all: Vec<Arc<dyn Adapter>> = vec![
+        Arc::new(flutterwave::Flutterwave::default()),
+        Arc::new(local_storage::LocalStorage::default()),
+        Arc::new(mpesa::Mpesa::default()),
+        Arc::new(pesapal::Pesapal::default()),
+        Arc::new(sms::Sms::default()),
+        Arc::new(whatsapp::WhatsApp::default()),
+    ];
     all.into_iter().map(|adapter| (adapter.descriptor().name, adapter)).collect()
 }
 
@@ -76,6 +89,18 @@ pub trait Adapter: Send + Sync {
     /// As for any call; the default is [`Disposition::Unsupported`].
     async fn fetch_token(&self, _settings: &Settings, _outbound: &Outbound) -> Result<AccessToken, AdapterError> {
         Err(AdapterError::new(Disposition::Unsupported, "this provider has no tokens"))
+    }
+
+    /// How long this action's outcome may be awaited before a human is shown it, where that is longer than the server's own
+    /// `max_wait_ms`: people at the provider decide, say.
+    fn max_wait(&self, _action: &str) -> Option<Duration> {
+        None
+    }
+
+    /// What a delivery report says of a call whose own answer was lost and whose attempt the provider named: the message is
+    /// there. `memo` is what the step before that call left. `None` = such a report settles nothing.
+    fn reported(&self, _payload: &Payload, _memo: Option<&Value>, _news: &MessageNews) -> Option<Answer> {
+        None
     }
 
     /// A text that a receipt without our reference may be recognised by (the recipient, for an SMS to one number).

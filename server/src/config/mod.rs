@@ -22,7 +22,9 @@ mod sandbox;
 
 pub use key::MasterKey;
 pub use load::{ConfigError, Flags, Sources};
-pub use sandbox::SMS_WEBHOOK_TOKEN;
+pub use sandbox::{
+    FLUTTERWAVE_WEBHOOK_TOKEN, PESAPAL_WEBHOOK_TOKEN, SMS_WEBHOOK_TOKEN, WHATSAPP_WEBHOOK_TOKEN, is_sandbox_token,
+};
 
 /// Where the database is when nobody says.
 pub const DATABASE_DEFAULT: &str = "tarishi.db";

@@ -8,6 +8,23 @@ use crate::dispatch::policy::Retry;
 
 /// The path token of SMS webhooks: the sandbox is told to report to `/h/<this>/dlr`.
 pub const SMS_WEBHOOK_TOKEN: &str = "sandbox-sms-webhook-token-0001";
+/// The path token of WhatsApp webhooks: the sandbox is told to report to `/h/<this>`.
+pub const WHATSAPP_WEBHOOK_TOKEN: &str = "sandbox-whatsapp-webhook-token-0001";
+
+/// The path token of Flutterwave's webhooks: the sandbox is told to report to `/h/<this>`.
+pub const FLUTTERWAVE_WEBHOOK_TOKEN: &str = "sandbox-flutterwave-webhook-token-0001";
+
+/// The path token of Pesapal's notifications: the sandbox learns it when our address is registered.
+pub const PESAPAL_WEBHOOK_TOKEN: &str = "sandbox-pesapal-webhook-token-0001";
+
+/// Every path token that the sandbox is told.
+const WEBHOOK_TOKENS: &[&str] = &[SMS_WEBHOOK_TOKEN, WHATSAPP_WEBHOOK_TOKEN, FLUTTERWAVE_WEBHOOK_TOKEN, PESAPAL_WEBHOOK_TOKEN];
+
+/// Is this one of the sandbox's own path tokens, which are the same in every installation?
+#[must_use]
+pub fn is_sandbox_token(token: &str) -> bool {
+    WEBHOOK_TOKENS.contains(&token)
+}
 
 /// Twelve calls within about a minute.
 pub(super) const RETRY: Retry = Retry { attempts_max: 12, base_ms: 200, factor: 2.0, cap_ms: 10_000 };
@@ -19,6 +36,8 @@ pub(super) fn waits() -> BTreeMap<String, String> {
         ("poll_ms", "1000"),
         ("negative_after_ms", "5000"),
         ("receipt_wait_ms", "5000"),
+        ("settle_after_ms", "5000"),
+        ("refund_settle_after_ms", "5000"),
         ("callback_allowed_ips", "*"),
         ("webhook_allowed_ips", "*"),
     ])
@@ -36,6 +55,26 @@ pub(super) fn credentials(adapter: &str, url: &str) -> BTreeMap<String, String> 
             ("security_credential", "sandbox-credential"),
         ]),
         "sms" => texts(&[("username", "sandbox"), ("api_key", "sandbox-sms-key"), ("webhook_token", SMS_WEBHOOK_TOKEN)]),
+        "whatsapp" => texts(&[
+            ("phone_number_id", "100000000000001"),
+            ("access_token", "sandbox-whatsapp-token"),
+            ("app_secret", "sandbox-whatsapp-secret"),
+            ("verify_token", "sandbox-whatsapp-verify"),
+            ("webhook_token", WHATSAPP_WEBHOOK_TOKEN),
+        ]),
+        "flutterwave" => texts(&[
+            ("secret_key", "FLWSECK_TEST-sandbox-X"),
+            ("secret_hash", "sandbox-flutterwave-hash"),
+            ("webhook_token", FLUTTERWAVE_WEBHOOK_TOKEN),
+            ("redirect_url", "https://shop.example.org/paid"),
+            ("default_email", "no-reply@example.org"),
+        ]),
+        "pesapal" => texts(&[
+            ("consumer_key", "sandbox-pesapal-key"),
+            ("consumer_secret", "sandbox-pesapal-secret="),
+            ("webhook_token", PESAPAL_WEBHOOK_TOKEN),
+            ("callback_url", "https://shop.example.org/paid"),
+        ]),
         _ => BTreeMap::new(),
     };
     settings.insert("base_url".to_owned(), format!("{url}/{adapter}"));

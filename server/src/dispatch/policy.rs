@@ -10,12 +10,15 @@ use tarishi_protocol::{Code, Problem, State};
 use uuid::Uuid;
 
 use crate::{
-    adapters::{Answer, Disposition, Recovery, Reference, Then},
+    adapters::{AdapterError, Answer, Disposition, Recovery, Reference, Then},
     store::{Evidence, Ms, OperationRow, Resolution, Source},
 };
 
 mod terms;
+mod unknown;
 mod waits;
+
+use unknown::{Certainty, again, again_after, ask_human, overdue, unknown};
 
 pub use terms::{Decision, Failure, LaneNews, Rules};
 pub use waits::{BREAKER_BASE_MS, BREAKER_CAP_MS, BREAKER_FAILURES, Retry, breaker_ms};
@@ -63,14 +66,16 @@ fn answered(row: &OperationRow, source: &Source, answer: &Answer, rules: &Rules,
         Answer::Waiting { reference, poll_after, interim } => {
             waiting(row, source, reference, *poll_after, interim, rules, now, healthy)
         }
-        Answer::Next { memo } => is_current(row, source).then(|| Decision {
-            state: Some(State::Ready),
-            memo: Some(memo.clone()),
-            next_at: Some(now),
-            uncounted: true,
-            lane: healthy,
-            ..Decision::default()
-        }),
+        Answer::Next { memo } | Answer::Looked { memo } => {
+            (is_current(row, source) || reported(row, source)).then(|| Decision {
+                state: Some(State::Ready),
+                memo: Some(memo.clone()),
+                next_at: Some(now),
+                uncounted: true,
+                lane: healthy,
+                ..Decision::default()
+            })
+        }
         Answer::NotFound => not_found(row, source, rules, now),
     }
 }
@@ -128,8 +133,17 @@ fn not_found(row: &OperationRow, source: &Source, rules: &Rules, now: Ms) -> Opt
         return (row.state == State::Calling && is_current(row, source))
             .then(|| unknown(row, rules, now, "the provider knows nothing of it yet"));
     };
+    if row.state == State::Waiting && row.ambiguous_at.is_none() {
+        // The provider took it, or told of it after it had failed: that it knows nothing of it now is no answer.
+        let text = "the provider knows nothing of what it took";
+        return poll_failed(row, &AdapterError::new(Disposition::Ambiguous, text).into(), rules, now);
+    }
     let since = row.ambiguous_at.or(row.first_opened_at).unwrap_or(now);
     if row.state == State::Waiting && now - since >= ms(settle_after) {
+        if row.expires_at <= now {
+            let problem = Problem::new(Code::Expired, "nothing was done, and it is too old to begin again");
+            return Some(Decision { state: Some(State::Failed), problem: Some(problem), ..Decision::default() });
+        }
         return Some(again(row, rules, now, "the provider affirms that nothing was done"));
     }
     (row.state == State::Waiting || row.state == State::Calling).then(|| Decision {
@@ -197,45 +211,14 @@ fn poll_failed(row: &OperationRow, failure: &Failure, rules: &Rules, now: Ms) ->
     }
     let started = row.first_opened_at.unwrap_or(row.created_at);
     let panics = failure.problem == Some(Code::Internal) && row.polls + 1 >= PANICS_MAX;
-    if panics || now - started > rules.max_wait_ms {
+    // The adapter has asked all there is to ask, and what it heard is neither done nor not done.
+    let nobody_knows = failure.problem == Some(Code::OutcomeUnknown);
+    if panics || nobody_knows || now - started > rules.max_wait_ms {
         return Some(ask_human(rules, now, &failure.message));
     }
     let wait = POLL_RETRY_MS << row.polls.min(9);
     let wait = failure.retry_after.map_or(wait, |after| ms(after.min(RETRY_AFTER_MAX)).max(wait));
     Some(Decision { next_at: Some(now + wait.min(600_000)), ..Decision::default() })
-}
-
-/// Nobody knows what the call did: the action's recovery says what follows.
-fn unknown(row: &OperationRow, rules: &Rules, now: Ms, text: &str) -> Decision {
-    if !rules.has_effect {
-        return again(row, rules, now, text);
-    }
-    match rules.recovery {
-        Recovery::ResendSameKey { window } => {
-            let first = row.first_opened_at.unwrap_or(now);
-            if now - first < ms(window) { again(row, rules, now, text) } else { ask_human(rules, now, text) }
-        }
-        Recovery::Query { .. } => {
-            Decision { state: Some(State::Waiting), next_at: Some(now + POLL_RETRY_MS), ambiguous: true, ..Decision::default() }
-        }
-        Recovery::Receipts { wait, .. } => {
-            Decision { state: Some(State::Waiting), next_at: Some(now + ms(wait)), ambiguous: true, ..Decision::default() }
-        }
-        Recovery::Human => ask_human(rules, now, text),
-    }
-}
-
-fn overdue(row: &OperationRow, rules: &Rules, now: Ms) -> Option<Decision> {
-    if row.state != State::Waiting || row.reference.is_some() {
-        return None;
-    }
-    let text = "no receipt came for a call of unknown outcome";
-    Some(match rules.recovery {
-        Recovery::Receipts { then: Then::Resend, .. } | Recovery::ResendSameKey { .. } => again(row, rules, now, text),
-        Recovery::Receipts { then: Then::Unresolved, .. } | Recovery::Query { .. } | Recovery::Human => {
-            ask_human(rules, now, text)
-        }
-    })
 }
 
 fn resolved(row: &OperationRow, resolution: &Resolution, now: Ms) -> Option<Decision> {
@@ -258,51 +241,6 @@ fn resolved(row: &OperationRow, resolution: &Resolution, now: Ms) -> Option<Deci
     })
 }
 
-fn ask_human(rules: &Rules, now: Ms, text: &str) -> Decision {
-    Decision {
-        state: Some(State::Unresolved),
-        problem: Some(Problem::new(Code::OutcomeUnknown, text.to_owned())),
-        next_at: Some(now + rules.max_hold_ms),
-        ..Decision::default()
-    }
-}
-
-/// What is known of the call that is decided on.
-#[derive(Clone, Copy)]
-enum Certainty {
-    NothingDone,
-    Unknown,
-}
-
-fn again(row: &OperationRow, rules: &Rules, now: Ms, text: &str) -> Decision {
-    again_after(row, rules, now, Certainty::Unknown, None, Some(Problem::new(Code::AttemptsExhausted, text.to_owned())))
-}
-
-fn again_after(
-    row: &OperationRow,
-    rules: &Rules,
-    now: Ms,
-    certainty: Certainty,
-    retry_after: Option<Duration>,
-    problem: Option<Problem>,
-) -> Decision {
-    if row.attempts >= rules.retry.attempts_max {
-        // "Failed" would hide an effect that one of the calls may have had.
-        let certain = matches!(certainty, Certainty::NothingDone) && !row.earlier_unknown;
-        if rules.has_effect && !certain {
-            return ask_human(rules, now, "every allowed try was made, and one of them may have done it");
-        }
-        let problem = problem.map(|problem| Problem {
-            provider_code: problem.provider_code,
-            ..Problem::new(Code::AttemptsExhausted, problem.detail)
-        });
-        return Decision { state: Some(State::Failed), problem, ..Decision::default() };
-    }
-    let wait = rules.retry.wait_ms(row.attempts, rules.jitter);
-    let wait = retry_after.map_or(wait, |after| ms(after.min(RETRY_AFTER_MAX)).max(wait));
-    Decision { state: Some(State::Ready), next_at: Some(now + wait), ..Decision::default() }
-}
-
 /// The evidence is of the call that is open now; what any other call says may only climb.
 fn is_current(row: &OperationRow, source: &Source) -> bool {
     let attempt: Option<Uuid> = match source {
@@ -310,6 +248,11 @@ fn is_current(row: &OperationRow, source: &Source) -> bool {
         Source::Poll | Source::Webhook | Source::Operator { .. } => None,
     };
     row.state == State::Calling && attempt.is_some() && row.attempt_id == attempt
+}
+
+/// The provider told of the call whose own answer was lost: its step is done.
+fn reported(row: &OperationRow, source: &Source) -> bool {
+    *source == Source::Webhook && row.state == State::Waiting && row.ambiguous_at.is_some()
 }
 
 fn climbs(row: &OperationRow, to: State) -> bool {

@@ -2,13 +2,14 @@
 
 use std::{sync::Arc, time::Duration};
 
+use chrono::{DateTime, Datelike as _, Utc};
 use tarishi_protocol::{State, check_payload};
 use uuid::Uuid;
 
 use super::{failpoint, policy::Rules, rules::rules, tokens, webhook};
 use crate::{
     App,
-    adapters::{ActionSpec, Adapter, AdapterError, Answer, Call, Disposition, Outbound, Recovery, Related, Settings},
+    adapters::{ActionSpec, Adapter, AdapterError, Answer, Booked, Call, Disposition, Outbound, Recovery, Related, Settings},
     store::{self, Evidence, Ms, Open, Opened, OperationRow, Settle, Settled, Source},
 };
 
@@ -190,8 +191,9 @@ impl Asked {
             outcome: row.outcome.clone(),
         });
         let now = app.clock.now();
-        let opened = row.first_opened_at.and_then(chrono::DateTime::from_timestamp_millis).unwrap_or(now);
+        let opened = row.first_opened_at.and_then(DateTime::from_timestamp_millis).unwrap_or(now);
         let callback = app.vault.callback_token(&row.tenant, self.attempt);
+        let booked = booked(app, row, now).await?;
         let answer = ask(Call {
             tenant: &row.tenant,
             operation_id: row.id,
@@ -201,6 +203,7 @@ impl Asked {
             effect_key: &app.vault.effect_key(&row.tenant, row.id, row.effect_number),
             memo: row.memo.as_ref(),
             related: related.as_ref(),
+            booked: booked.as_ref(),
             settings,
             access_token: token.as_deref(),
             callback_url: &format!("{}/k/{}/{callback}", app.config.base_url(), self.attempt.simple()),
@@ -217,6 +220,18 @@ impl Asked {
         }
         answer
     }
+}
+
+/// What was spent since the month began, for an action that asks for the balance.
+async fn booked(app: &App, row: &OperationRow, now: DateTime<Utc>) -> Result<Option<Booked>, AdapterError> {
+    if row.action != "balance" {
+        return Ok(None);
+    }
+    let midnight = now.date_naive().with_day(1).and_then(|first| first.and_hms_opt(0, 0, 0));
+    let since = midnight.map_or(now, |midnight| midnight.and_utc());
+    let costs = app.store.message_costs(&row.tenant, &row.adapter, since.timestamp_millis()).await;
+    let failed = |error| AdapterError::new(Disposition::Transient, format!("our books could not be read: {error}"));
+    Ok(Some(Booked::of(since, costs.map_err(failed)?)))
 }
 
 /// Runs a call in a task of its own: a panic or a hang of an adapter is an answer that nobody knows.

@@ -5,13 +5,13 @@
 
 use std::{net::IpAddr, sync::Arc};
 
-use tarishi_protocol::{Code, MessageStatus, MessagesOutcome, OperationId, Problem};
+use tarishi_protocol::{Code, MessageStatus, MessagesOutcome, OperationId, Problem, State, check_payload};
 use uuid::Uuid;
 
 use super::rules::rules;
 use crate::{
     App,
-    adapters::{Answer, Disposition, Hook, HookEvent, News, Reference, Reply, Target},
+    adapters::{Answer, Disposition, Hook, HookEvent, MessageNews, News, Reference, Reply, Target},
     store::{self, EventState, Evidence, OperationRow, Settle, Source, WebhookEventRow, WebhookRow},
     vault::Vault,
 };
@@ -92,7 +92,7 @@ pub async fn receive(app: &Arc<App>, incoming: Incoming) -> Result<Reply, Proble
     let read = adapter.read_webhook(&hook).map_err(|error| {
         tracing::warn!(adapter = addressee.adapter, %error, "a webhook was refused");
         let code = if error.disposition == Disposition::Unauthorized { Code::Unauthorized } else { Code::Malformed };
-        Problem::new(code, "the webhook is not authentic or cannot be read")
+        Problem::new(error.problem.unwrap_or(code), "the webhook is not authentic or cannot be read")
     })?;
     let webhook = WebhookRow {
         tenant: addressee.tenant.clone(),
@@ -201,6 +201,7 @@ async fn settle_one(app: &App, event: WebhookEventRow) -> store::Result<bool> {
     let Some((row, evidence)) = find(app, &event).await? else { return Ok(false) };
     let Some(adapter) = app.adapters.get(row.adapter.as_str()) else { return Ok(false) };
     let Some(effective) = app.effective(&row.tenant, &row.adapter).await? else { return Ok(false) };
+    let adopted = matches!((&event.news, &evidence), (News::Message(_), Evidence::Answer(_)));
     let settled = app
         .store
         .settle(Settle {
@@ -215,6 +216,17 @@ async fn settle_one(app: &App, event: WebhookEventRow) -> store::Result<bool> {
     if settled.late_success {
         tracing::warn!(operation = %row.id, "succeeded late, after it had been told otherwise");
     }
+    let moved = settled.moved.is_some_and(|(before, after)| before != after);
+    if adopted && !moved && settled.moved.is_some() {
+        // Another report was faster: this one is about a message that is known now.
+        return Box::pin(settle_one(app, event)).await;
+    }
+    if adopted {
+        // Marked before others are looked at, so that it is not taken for one of them.
+        app.store.mark_event(event.id, EventState::Done).await?;
+        // News of this operation may have waited for the outcome that it has now.
+        Box::pin(matching(app, &row.tenant, row.id)).await?;
+    }
     Ok(settled.moved.is_some())
 }
 
@@ -222,8 +234,11 @@ async fn settle_one(app: &App, event: WebhookEventRow) -> store::Result<bool> {
 async fn find(app: &App, event: &WebhookEventRow) -> store::Result<Option<(OperationRow, Evidence)>> {
     let known = match (event.attempt, &event.reference) {
         (Some(attempt), _) => match app.store.attempt(attempt).await? {
-            Some(attempt) => app.store.operation(&event.tenant, attempt.operation).await?,
-            None => None,
+            // A webhook may name any attempt in its body: only one of its own tenant and adapter is meant.
+            Some(attempt) if attempt.tenant == event.tenant && attempt.adapter == event.adapter => {
+                app.store.operation(&event.tenant, attempt.operation).await?
+            }
+            Some(_) | None => None,
         },
         (None, Some(reference)) => app.store.operation_by_reference(&event.tenant, &event.adapter, reference).await?,
         (None, None) => None,
@@ -232,10 +247,24 @@ async fn find(app: &App, event: &WebhookEventRow) -> store::Result<Option<(Opera
         return Ok(match &event.news {
             News::Answer(answer) => Some((row, Evidence::Answer(answer.clone()))),
             News::Message(news) if row.outcome.is_some() => Some((row, Evidence::Message(news.clone()))),
-            News::Message(_) | News::Nothing => None,
+            News::Message(news) => reported(app, event, &row, news).map(|answer| (row, Evidence::Answer(answer))),
+            News::Nothing => None,
         });
     }
     adopt(app, event).await
+}
+
+/// A delivery report of the very call whose answer was lost: what its adapter makes of it.
+fn reported(app: &App, event: &WebhookEventRow, row: &OperationRow, news: &MessageNews) -> Option<Answer> {
+    let lost = matches!(row.state, State::Waiting | State::Unresolved) && row.reference.is_none();
+    if !lost || event.attempt.is_none() || event.attempt != row.attempt_id {
+        return None;
+    }
+    let adapter = app.adapters.get(row.adapter.as_str())?;
+    let payload = check_payload(&row.adapter, &row.action, row.version, &row.payload).ok()?;
+    let answer = adapter.reported(&payload, row.memo.as_ref(), news)?;
+    // Steps still to come are made by the dispatcher; what a human was asked about, a human lets go on.
+    (row.state == State::Waiting || !matches!(answer, Answer::Next { .. })).then_some(answer)
 }
 
 /// A delivery report whose id we never learnt: of the one message of unknown outcome to that recipient.

@@ -69,8 +69,8 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/api/v2/integrations/{adapter}/oauth/callback", get(integrations::no_oauth))
         .route("/api/v2/integrations/{adapter}/{action}", post(execute::execute))
         // Providers. These share no credentials with the rest: the path or the provider's signature speaks for them.
-        .route("/api/v2/integrations/{adapter}/webhook", post(webhooks::legacy))
-        .route("/api/v2/integrations/{adapter}/webhook/{*rest}", post(webhooks::legacy))
+        .route("/api/v2/integrations/{adapter}/webhook", any(webhooks::legacy))
+        .route("/api/v2/integrations/{adapter}/webhook/{*rest}", any(webhooks::legacy))
         .route("/k/{attempt}/{token}", any(webhooks::attempt))
         .route("/k/{attempt}/{token}/{*rest}", any(webhooks::attempt))
         .route("/h/{token}", any(webhooks::token))

@@ -19,8 +19,8 @@ use crate::{
     dispatch::webhook::{self, Incoming, Route},
 };
 
-/// Bytes of a webhook, at most.
-const BYTES_MAX: usize = 1024 * 1024;
+/// Bytes of a webhook, at most: what Meta says of its own.
+const BYTES_MAX: usize = 3 * 1024 * 1024;
 
 type Parts = HashMap<String, String>;
 

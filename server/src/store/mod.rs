@@ -161,6 +161,8 @@ pub trait Store: Send + Sync {
     async fn operations(&self, filter: OperationFilter) -> Result<Vec<OperationRow>>;
     /// What was answered about an id that never became an operation.
     async fn verdict(&self, tenant: &str, id: OperationId) -> Result<Option<VerdictRow>>;
+    /// What the messages of one adapter cost since then: each cost as it is written, and how often it is.
+    async fn message_costs(&self, tenant: &str, adapter: &str, since: Ms) -> Result<Vec<(Option<String>, u64)>>;
     /// Attempts, newest first: the log.
     async fn attempts(&self, filter: AttemptFilter) -> Result<Vec<AttemptRow>>;
 

@@ -101,7 +101,8 @@ async fn the_list_names_every_adapter_and_shows_settings_to_admins_only() {
     let few = host.get("/api/v2/integrations", &device).await.json()["integrations"].clone();
 
     let names: Vec<_> = all.as_array().unwrap().iter().map(|row| row["adapter"].as_str().unwrap()).collect();
-    assert_eq!(names, ["local_storage", "mpesa", "sms"]);
+    assert_eq!(names, tarishi_server::adapters::registry().into_keys().collect::<Vec<_>>());
+    assert!(names.len() >= 3);
     assert!(all[1]["settings"].is_object());
     assert!(few[1].get("settings").is_none());
     assert_eq!(few[1]["enabled"], true);

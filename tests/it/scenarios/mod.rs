@@ -5,10 +5,13 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails there")]
 
 mod access;
+mod flutterwave;
 mod lifecycle;
 mod limits;
 mod panics;
+mod pesapal;
 mod providers;
 mod verdicts;
 mod webhooks;
+mod whatsapp;
 mod world;

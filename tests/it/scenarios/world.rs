@@ -9,7 +9,8 @@ use tarishi_protocol::OperationId;
 use tarishi_sandbox::{Effect, LedgerEntry, SandboxOptions};
 use tarishi_server::{
     app::DEFAULT_TENANT,
-    store::{Grants, OperationRow},
+    integrations::Change,
+    store::{Grants, OperationRow, TenantRow},
 };
 use tarishi_tests::harness::{Hosted, Intent, Intents, Mark};
 use tempfile::TempDir;
@@ -36,6 +37,20 @@ impl World {
 
     pub(super) fn url(&self) -> String {
         self.hosted.server.url()
+    }
+
+    /// The path token of [`World::other_tenant`].
+    pub(super) const OTHER_TOKEN: &str = "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb";
+
+    /// Another tenant with credentials of its own for this adapter.
+    pub(super) async fn other_tenant(&self, adapter: &str, credentials: &[(&str, &str)]) {
+        let app = self.hosted.server.app();
+        let tenant = TenantRow { tenant: "other".to_owned(), ..app.store.tenants().await.unwrap().remove(0) };
+        app.store.create_tenant(tenant).await.unwrap();
+        let all = credentials.iter().chain(&[("webhook_token", Self::OTHER_TOKEN)]);
+        let settings = all.map(|(name, text)| ((*name).to_owned(), Some((*text).to_owned()))).collect();
+        let change = Change { settings, ..Change::default() };
+        app.change_integration("other", adapter, change).await.unwrap();
     }
 
     pub(super) async fn token(&self, account: &str, scopes: &[&str]) -> String {

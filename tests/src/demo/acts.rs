@@ -9,6 +9,7 @@ use super::{
     stage::Stage,
     table,
     timeline::{Timeline, more, print},
+    tour,
 };
 use crate::harness::{Build, Exit, Resolved, Result, Run, binaries, resolve_unresolved, within};
 
@@ -33,7 +34,7 @@ pub(super) async fn play() -> Result<bool> {
     timeline.tell("building the server and the phone, if they are not built yet …");
     let programs = tokio::task::spawn_blocking(|| binaries(Build::Plain)).await??;
     let mut stage = Stage::set(&programs, timeline).await?;
-    timeline.tell("M-Pesa and SMS are simulated, the server runs on SQLite, three phones have no network");
+    timeline.tell("the providers are simulated, the server runs on SQLite, three phones have no network");
     offline(&mut stage).await?;
     online(&mut stage).await?;
     kill_phone(&mut stage).await?;
@@ -153,15 +154,18 @@ async fn close(stage: &mut Stage, resolved: Resolved) -> Result<bool> {
     for handset in &mut stage.handsets {
         handset.kill().await?;
     }
-    let audit = stage.audit().await?;
     let (up, down) = stage.traffic();
+    let toured = tour::tour(stage).await?;
+    let states = stage.states().await?;
+    let audit = stage.audit(&states);
     table::audit("What the providers saw, read from their own books:", &audit);
+    let all_adapters = tour::table(&toured, &states, stage);
     print("");
     table::traffic(up, down);
     let cuts: u64 = stage.handsets.iter().map(|handset| handset.link.cuts()).sum();
     print(&format!("  connections cut by the network: {cuts}; payments that a human had to look up: {}", resolved.all()));
     print("");
-    let clean = audit.is_clean() && audit.operations == 300;
+    let clean = audit.is_clean() && audit.operations == 300 + toured.len() && all_adapters;
     print(if clean { "  Everything happened exactly once." } else { "  SOMETHING WENT WRONG: see the table." });
     print("");
     Ok(clean)

@@ -1,7 +1,7 @@
 //! `cargo demo`: a school's morning on a bad network, with everything going wrong that can, and the providers' books at the end.
 //!
 //! Three phones queue three hundred operations without network and go online over 2G. One phone and the server are killed with
-//! SIGKILL in the middle of it. The closing table is read from the simulated providers' ledger, not from our own tables.
+//! SIGKILL in the middle of it; then one operation goes through every adapter. The closing table is read from the simulated providers' ledger, not from our own tables.
 
 mod acts;
 mod board;
@@ -10,6 +10,7 @@ mod handset;
 mod stage;
 mod table;
 mod timeline;
+mod tour;
 
 use crate::harness::Result;
 

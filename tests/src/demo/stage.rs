@@ -1,7 +1,8 @@
 //! Everything that runs in the demo, and the small steps that the acts are made of.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
+use serde_json::Value;
 use tarishi_sandbox::{Adapter, Call, Effect, Fault, Sandbox, SandboxOptions};
 
 use super::{
@@ -10,7 +11,10 @@ use super::{
     handset::Handset,
     timeline::Timeline,
 };
-use crate::harness::{Audit, Binaries, Intent, Intents, Result, ServerProcess, States, Traffic, import_file, sms_report_url};
+use crate::harness::{
+    Audit, Binaries, Intent, Intents, Result, ServerProcess, States, Traffic, flutterwave_webhook_url, import_file,
+    sms_report_url, whatsapp_webhook_url,
+};
 
 /// How long a payer takes to enter the PIN.
 const PAYER: Duration = Duration::from_secs(1);
@@ -26,6 +30,7 @@ pub(super) struct Stage {
     pub(super) handsets: Vec<Handset>,
     pub(super) board: Arc<Board>,
     pub(super) asked: Vec<Intent>,
+    pub(super) intents: Intents,
     folder: tempfile::TempDir,
 }
 
@@ -38,36 +43,38 @@ impl Stage {
         sandbox.add_fault(Fault::on(Adapter::Mpesa, Call::Charge).delay_ms(MPESA_ANSWER_MS));
         let mut server = ServerProcess::new(&programs.server, folder.path(), &sandbox.url())?;
         sandbox.set_sms_delivery_url(Some(sms_report_url(&server.url())));
+        sandbox.set_whatsapp_webhook_url(Some(whatsapp_webhook_url(&server.url())));
+        sandbox.set_flutterwave_webhook_url(Some(flutterwave_webhook_url(&server.url())));
         server.start(None).await?;
         let board = Arc::new(Board::default());
         let mut handsets = Vec::new();
         for cast in OWNERS.into_iter().enumerate() {
             handsets.push(Handset::new(&programs.phone, folder.path(), &server, &board, cast).await?);
         }
-        Ok(Self { timeline, sandbox, server, handsets, board, asked: Vec::new(), folder })
+        Ok(Self { timeline, sandbox, server, handsets, board, asked: Vec::new(), intents: Intents::new("demo"), folder })
     }
 
     /// Fills the queues of all phones; what was refused, in the phone's own words.
     pub(super) async fn enqueue(&mut self) -> Result<Vec<String>> {
-        let mut intents = Intents::new("demo");
         let mut refused = Vec::new();
-        for (number, handset) in self.handsets.iter().enumerate() {
-            let own = cast::operations(number, &mut intents);
+        for number in 0..self.handsets.len() {
+            let own = cast::operations(number, &mut self.intents);
             let mut lines: Vec<_> = own.iter().map(|intent| intent.line.clone()).collect();
             if number == 0 {
                 lines.insert(lines.len() / 2, cast::typing_error());
             }
-            let file = self.file(number);
-            import_file(&file, &lines)?;
-            let (_, said) = handset.phone.import(&file).await?;
+            let said = self.import(number, "morning", &lines).await?;
             refused.extend(said.lines().filter(|line| line.contains("line ")).map(str::to_owned));
             self.asked.extend(own);
         }
         Ok(refused)
     }
 
-    fn file(&self, number: usize) -> PathBuf {
-        self.folder.path().join(format!("operations-{number}.jsonl"))
+    /// Puts lines into the queue of a phone that is off; what it said of those that it refused.
+    pub(super) async fn import(&self, number: usize, name: &str, lines: impl IntoIterator<Item = &Value>) -> Result<String> {
+        let file = self.folder.path().join(format!("{name}-{number}.jsonl"));
+        import_file(&file, lines)?;
+        Ok(self.handsets[number].phone.import(&file).await?.1)
     }
 
     /// Payments that the provider has in its books.
@@ -75,13 +82,18 @@ impl Stage {
         self.sandbox.ledger().iter().filter(|entry| entry.effect == Effect::MoneyIn).count()
     }
 
-    /// What was asked for against the providers' books. The phones must be off: one process owns a database.
-    pub(super) async fn audit(&self) -> Result<Audit> {
+    /// Where all operations stand. The phones must be off: one process owns a database.
+    pub(super) async fn states(&self) -> Result<States> {
         let mut states = States::new();
         for handset in &self.handsets {
             states.extend(handset.phone.states().await?);
         }
-        Ok(Audit::of(&self.asked, &states, &self.sandbox.ledger(), &self.server.files()))
+        Ok(states)
+    }
+
+    /// What was asked for against the providers' books.
+    pub(super) fn audit(&self, states: &States) -> Audit {
+        Audit::of(&self.asked, states, &self.sandbox.ledger(), &self.server.files())
     }
 
     /// What travelled between all phones and the server.

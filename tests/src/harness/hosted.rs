@@ -7,7 +7,10 @@ use tarishi_sandbox::{Sandbox, SandboxOptions};
 use tarishi_server::{Config, Server, app::DEFAULT_TENANT, store::Grants};
 use tempfile::TempDir;
 
-use super::{Result, server::sms_report_url};
+use super::{
+    Result,
+    server::{flutterwave_webhook_url, sms_report_url, whatsapp_webhook_url},
+};
 
 /// A sandbox and a server in this process.
 #[derive(Debug)]
@@ -29,6 +32,8 @@ impl Hosted {
         let sandbox = Sandbox::start(options).await?;
         let server = Server::start(Config::for_tests(folder.path(), &sandbox.url())).await?;
         sandbox.set_sms_delivery_url(Some(sms_report_url(&server.url())));
+        sandbox.set_whatsapp_webhook_url(Some(whatsapp_webhook_url(&server.url())));
+        sandbox.set_flutterwave_webhook_url(Some(flutterwave_webhook_url(&server.url())));
         Ok(Self { sandbox, server, folder })
     }
 

@@ -91,13 +91,27 @@ impl Intents {
 
     /// Collect a payment over M-Pesa.
     pub fn charge(&mut self) -> Intent {
+        self.payment("mpesa")
+    }
+
+    /// Collect a payment over Flutterwave's mobile money.
+    pub fn flutterwave(&mut self) -> Intent {
+        self.payment("flutterwave")
+    }
+
+    /// Collect a payment on Pesapal's page; somebody must pay there.
+    pub fn pesapal(&mut self) -> Intent {
+        self.payment("pesapal")
+    }
+
+    fn payment(&mut self, adapter: &str) -> Intent {
         let (number, phone) = self.next();
         let amount = format!("{}.00", 100 + number % 900);
         let key = format!("{}-fee-{number}", self.run);
         let payload = json!({
             "amount": { "amount": amount, "currency": "KES" }, "phone": format!("+{phone}"), "reference": format!("FEE{number:06}"),
         });
-        Self::intent(key, "mpesa", "charge", &payload, Mark::Money { phone, amount })
+        Self::intent(key, adapter, "charge", &payload, Mark::Money { phone, amount })
     }
 
     /// Send a text.
@@ -107,6 +121,18 @@ impl Intents {
         let sha256 = hex::encode(Sha256::digest(message.as_bytes()));
         let key = format!("{}-sms-{number}", self.run);
         Self::intent(key, "sms", "send", &json!({ "to": format!("+{to}"), "message": message }), Mark::Text { to, sha256 })
+    }
+
+    /// Send a template by WhatsApp.
+    pub fn whatsapp(&mut self) -> Intent {
+        let (number, to) = self.next();
+        let pupil = format!("pupil {number} ({})", self.run);
+        // As the simulated provider writes a template down.
+        let sha256 = hex::encode(Sha256::digest(format!("fees_due|{pupil}").as_bytes()));
+        let template = json!({ "name": "fees_due", "language": "sw", "params": [pupil] });
+        let payload = json!({ "to": format!("+{to}"), "template": template });
+        let key = format!("{}-whatsapp-{number}", self.run);
+        Self::intent(key, "whatsapp", "send", &payload, Mark::Text { to, sha256 })
     }
 
     /// Store a small file.

@@ -20,7 +20,7 @@ pub use intent::{Intent, Intents, Mark, import_file};
 pub use operator::{Resolved, resolve_unresolved};
 pub use phone::{Phone, Ran, Run, Watch};
 pub use process::{Exit, Process};
-pub use server::{Commands, ServerProcess, sms_report_url};
+pub use server::{Commands, ServerProcess, flutterwave_webhook_url, sms_report_url, whatsapp_webhook_url};
 pub use supervisor::{Deaths, Supervisor};
 pub use tap::{Tap, Traffic};
 

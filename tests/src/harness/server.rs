@@ -8,7 +8,7 @@ use std::{
 
 use rand::RngExt as _;
 use serde_json::Value;
-use tarishi_server::config::{DATABASE_DEFAULT, SMS_WEBHOOK_TOKEN};
+use tarishi_server::config::{DATABASE_DEFAULT, FLUTTERWAVE_WEBHOOK_TOKEN, SMS_WEBHOOK_TOKEN, WHATSAPP_WEBHOOK_TOKEN};
 use tokio::time::timeout;
 
 use super::{
@@ -21,10 +21,22 @@ const START_WAIT: Duration = Duration::from_secs(40);
 /// Ports below those that the system gives to outgoing connections: nobody else takes one while the server is down.
 const PORTS: std::ops::Range<u16> = 18_000..30_000;
 
+/// Where the simulated Flutterwave sends webhooks for the server at `url`.
+#[must_use]
+pub fn flutterwave_webhook_url(url: &str) -> String {
+    format!("{url}/h/{FLUTTERWAVE_WEBHOOK_TOKEN}")
+}
+
 /// Where the simulated SMS provider sends delivery reports for the server at `url`.
 #[must_use]
 pub fn sms_report_url(url: &str) -> String {
     format!("{url}/h/{SMS_WEBHOOK_TOKEN}/dlr")
+}
+
+/// Where simulated WhatsApp sends statuses for the server at `url`.
+#[must_use]
+pub fn whatsapp_webhook_url(url: &str) -> String {
+    format!("{url}/h/{WHATSAPP_WEBHOOK_TOKEN}")
 }
 
 /// A server that can be killed and started again.

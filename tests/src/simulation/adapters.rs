@@ -185,8 +185,14 @@ impl Adapter for Scripted {
             }
             None => {
                 let (id, to) = (text("id"), text("to"));
-                let news =
-                    MessageNews { id: id.clone(), status: "delivered".to_owned(), rank: 3, to: Some(to.clone()), reason: None };
+                let news = MessageNews {
+                    id: id.clone(),
+                    status: "delivered".to_owned(),
+                    rank: 3,
+                    to: Some(to.clone()),
+                    reason: None,
+                    cost: None,
+                };
                 HookEvent { target: Target::Reference(id), event_id: None, news: News::Message(news), correlation: Some(to) }
             }
         };

@@ -100,3 +100,24 @@ fn integers_that_doubles_cannot_hold_are_refused() {
     assert!(check_payload("library", "lend", 1, "{\"n\":9007199254740992}").is_ok());
     assert_eq!(problem("library", "lend", "{\"n\":9007199254740993}"), named("invalid_value", "payload.n"));
 }
+
+#[test]
+fn a_mobile_money_network_is_named_to_flutterwave_only_and_as_it_knows_it() {
+    let charge = |currency: &str, more: &str| {
+        let amount = format!(r#"{{"amount":"1000","currency":"{currency}"}}"#);
+        format!(r#"{{"amount":{amount},"reference":"FEE-1"{more}}}"#)
+    };
+    let phone = r#","phone":"+256772000001","network":"MTN""#;
+    assert!(check_payload("flutterwave", "charge", 1, &charge("UGX", phone)).is_ok());
+    for (adapter, currency, more, code) in [
+        ("flutterwave", "GHS", r#","phone":"+256772000001","network":"AIRTEL""#, "invalid_value"),
+        ("flutterwave", "USD", phone, "invalid_value"),
+        ("flutterwave", "UGX", r#","network":"MTN""#, "invalid_value"),
+        ("flutterwave", "UGX", r#","phone":"+256772000001","network":"MTN","method":"link""#, "invalid_value"),
+        ("pesapal", "UGX", phone, "unknown_field"),
+        ("mpesa", "KES", r#","phone":"+254712345678","network":"SAFARICOM""#, "unknown_field"),
+    ] {
+        let problem = check_payload(adapter, "charge", 1, &charge(currency, more)).unwrap_err();
+        assert_eq!((problem.code.as_str(), problem.field.as_deref()), (code, Some("payload.network")), "{adapter} {more}");
+    }
+}

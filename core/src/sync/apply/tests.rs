@@ -27,7 +27,7 @@ fn change(id: OperationId, state: State) -> Change {
 fn moves(effects: &[Effect<'_>]) -> Vec<(OperationId, DeviceState)> {
     let moved = effects.iter().filter_map(|effect| match effect {
         Effect::Move { id, to, .. } => Some((*id, *to)),
-        Effect::Park { .. } | Effect::TooLate { .. } | Effect::Stub { .. } => None,
+        Effect::Grow { .. } | Effect::Park { .. } | Effect::TooLate { .. } | Effect::Stub { .. } => None,
     });
     moved.collect()
 }
@@ -83,6 +83,21 @@ fn the_feed_is_applied_in_order_and_nothing_leaves_succeeded() {
     let response = SyncResponse { changes, ..SyncResponse::default() };
     let (effects, _) = plan(HashMap::from([(id(1), DeviceState::Accepted)]), &[], &response);
     assert_eq!(moves(&effects), [(id(1), DeviceState::Failed), (id(1), DeviceState::Succeeded)]);
+}
+
+#[test]
+fn a_success_that_is_told_again_may_grow_and_a_failure_after_it_is_nothing() {
+    let outcome = serde_json::json!({"receipt": "QX1"});
+    let told = |state, outcome| Change { outcome, ..change(id(1), state) };
+    let changes = vec![
+        told(State::Succeeded, Some(outcome.clone())),
+        told(State::Succeeded, None),
+        told(State::Failed, Some(outcome.clone())),
+        told(State::Waiting, Some(outcome.clone())),
+    ];
+    let response = SyncResponse { changes, ..SyncResponse::default() };
+    let (effects, _) = plan(HashMap::from([(id(1), DeviceState::Succeeded)]), &[], &response);
+    assert_eq!(effects, [Effect::Grow { id: id(1), outcome: &outcome }]);
 }
 
 #[test]

@@ -53,6 +53,7 @@ fn charge() -> Charge {
         email: None,
         method: None,
         return_url: None,
+        network: None,
     }
 }
 

@@ -14,14 +14,12 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use serde_json::json;
-use tarishi_protocol::{
-    BalanceOutcome, Code, MessageQuery, MessageSend, MessageStatus, MessagesOutcome, Money, Payload, catalog::Category,
-};
+use tarishi_protocol::{BalanceOutcome, Code, MessageSend, Money, Payload, catalog::Category};
 
 use self::config::Config;
 use super::{
     ActionSpec, Adapter, AdapterError, Answer, Call, Descriptor, Disposition, Health, HealthCall, Hook, HookRead, Outbound,
-    Recovery, Reference, Related, Settings, Then,
+    Recovery, Reference, Settings, Then, messages,
 };
 
 const DEADLINE: Duration = Duration::from_secs(30);
@@ -69,7 +67,7 @@ impl Adapter for Sms {
         let config = Config::read(call.settings)?;
         match (call.action, call.payload) {
             ("send", Payload::MessageSend(send)) => execute_send(call, &config, send).await,
-            ("query", Payload::MessageQuery(query)) => Ok(answer_query(query, call.related)),
+            ("query", Payload::MessageQuery(query)) => Ok(messages::answer_query(query, call.related)),
             ("balance", Payload::Balance(_)) => {
                 let balance = fetch_balance(&config, call.outbound).await?;
                 Ok(Answer::Succeeded { outcome: json!(BalanceOutcome { balance }), reference: None, receipt: None })
@@ -124,21 +122,6 @@ async fn execute_send(call: &Call<'_>, config: &Config<'_>, send: &MessageSend) 
         .form(&wire::send_form(config, &send.to.0, message, send.from.as_deref()));
     let answer = call.outbound.send(request, DEADLINE).await?;
     wire::read_send(&answer, &send.to.0, parts)
-}
-
-/// From our own books, which the delivery reports keep.
-fn answer_query(query: &MessageQuery, related: Option<&Related>) -> Answer {
-    let not_found = || Answer::Failed { code: "not_found".to_owned(), message: "no such message".to_owned() };
-    let Some(related) = related.filter(|related| related.action == "send") else { return not_found() };
-    let outcome = related.outcome.as_ref().and_then(|outcome| outcome.get("messages")).cloned();
-    let mut messages: Vec<MessageStatus> = outcome.and_then(|list| serde_json::from_value(list).ok()).unwrap_or_default();
-    if let Some(id) = &query.message_id {
-        messages.retain(|message| message.id.as_ref() == Some(id));
-        if messages.is_empty() {
-            return not_found();
-        }
-    }
-    Answer::Succeeded { outcome: json!(MessagesOutcome { messages }), reference: None, receipt: None }
 }
 
 async fn fetch_balance(config: &Config<'_>, outbound: &Outbound) -> Result<Money, AdapterError> {

@@ -39,7 +39,7 @@ fn report(body: &[u8]) -> Result<HookEvent, AdapterError> {
         None => News::Nothing,
         Some((word, rank)) => {
             let reason = (word == "failed").then(|| field("failureReason").unwrap_or(status));
-            News::Message(MessageNews { id: id.clone(), status: word.to_owned(), rank, to: to.clone(), reason })
+            News::Message(MessageNews { id: id.clone(), status: word.to_owned(), rank, to: to.clone(), reason, cost: None })
         }
     };
     Ok(HookEvent { target: Target::Reference(id), event_id: None, news, correlation: to })

@@ -3,7 +3,7 @@ use serde_json::json;
 use tarishi_protocol::{OnFailure, OperationId};
 
 use super::*;
-use crate::{adapters::AdapterError, store::Actor};
+use crate::store::Actor;
 
 const NOW: Ms = 1_000_000_000;
 
@@ -72,6 +72,23 @@ fn state_after(row: &OperationRow, source: &Source, evidence: &Evidence, recover
 }
 
 #[test]
+fn a_report_of_a_lost_step_lets_the_next_one_begin_and_nothing_else_does() {
+    let next = Evidence::Answer(Answer::Next { memo: json!({ "messages": [1] }) });
+    let lost = OperationRow { ambiguous_at: Some(NOW - 500), ..row(State::Waiting) };
+    let decision = decide(&lost, &Source::Webhook, &next, &rules(MESSAGE), NOW).unwrap();
+    assert_eq!((decision.state, decision.memo), (Some(State::Ready), Some(json!({ "messages": [1] }))));
+    for (row, source) in [
+        (row(State::Waiting), Source::Webhook),
+        (OperationRow { ambiguous_at: Some(NOW - 500), ..row(State::Unresolved) }, Source::Webhook),
+        (row(State::Succeeded), Source::Webhook),
+        (row(State::Ready), Source::Webhook),
+        (lost, Source::Poll),
+    ] {
+        assert_eq!(state_after(&row, &source, &next, MESSAGE), None, "{:?} {source:?}", row.state);
+    }
+}
+
+#[test]
 fn an_unknown_answer_about_money_waits_and_is_never_sent_again() {
     let calling = row(State::Calling);
     for evidence in [failure(Disposition::Ambiguous), Evidence::Lost] {
@@ -103,6 +120,14 @@ fn used_up_tries_are_failed_only_if_none_of_them_can_have_done_it() {
 
     let doubtful = OperationRow { earlier_unknown: true, ..tired };
     assert_eq!(state_after(&doubtful, &call(), &failure(Disposition::Transient), MESSAGE), Some(State::Unresolved));
+}
+
+#[test]
+fn an_answer_that_only_a_human_can_judge_goes_to_one_at_once() {
+    let half = AdapterError::new(Disposition::Ambiguous, "half of it came in").with_problem(Code::OutcomeUnknown);
+    let decision = decide(&row(State::Waiting), &Source::Poll, &Evidence::Failure(half.into()), &rules(MONEY), NOW).unwrap();
+    assert_eq!(decision.state, Some(State::Unresolved));
+    assert_eq!(decision.problem.unwrap().detail, "half of it came in");
 }
 
 #[test]
@@ -138,6 +163,25 @@ fn not_found_is_believed_only_after_the_settle_time() {
     assert_eq!(state_after(&early, &Source::Poll, &not_found, query), Some(State::Waiting));
     let late = OperationRow { ambiguous_at: Some(NOW - 60_000), ..row(State::Waiting) };
     assert_eq!(state_after(&late, &Source::Poll, &not_found, query), Some(State::Ready));
+}
+
+#[test]
+fn what_grew_too_old_while_nobody_knew_is_not_begun_again() {
+    let query = Recovery::Query { settle_after: Duration::from_secs(60) };
+    let not_found = Evidence::Answer(Answer::NotFound);
+    let old = OperationRow { ambiguous_at: Some(NOW - 60_000), expires_at: NOW, ..row(State::Waiting) };
+    let decision = decide(&old, &Source::Poll, &not_found, &rules(query), NOW).unwrap();
+    assert_eq!((decision.state, decision.problem.unwrap().code.as_str()), (Some(State::Failed), "expired"));
+}
+
+#[test]
+fn not_found_of_what_the_provider_took_or_told_of_sends_nothing_again() {
+    let query = Recovery::Query { settle_after: Duration::from_millis(500) };
+    let not_found = Evidence::Answer(Answer::NotFound);
+    let taken = row(State::Waiting);
+    assert_eq!(state_after(&taken, &Source::Poll, &not_found, query), Some(State::Waiting));
+    let old = OperationRow { first_opened_at: Some(NOW - 73 * 3_600_000), ..taken };
+    assert_eq!(state_after(&old, &Source::Poll, &not_found, query), Some(State::Unresolved));
 }
 
 #[test]
@@ -229,6 +273,7 @@ fn any_evidence() -> impl Strategy<Value = Evidence> {
     let answers = prop_oneof![
         Just(Answer::NotFound),
         Just(Answer::Next { memo: json!(1) }),
+        Just(Answer::Looked { memo: json!(1) }),
         Just(Answer::Succeeded { outcome: json!({}), reference: None, receipt: None }),
         Just(Answer::Failed { code: "1".to_owned(), message: String::new() }),
         (0_u64..100_000).prop_map(|wait| Answer::Waiting {
@@ -271,7 +316,7 @@ proptest! {
             prop_assert!(state != State::Succeeded);
             if after == State::Ready {
                 let certain = matches!(&evidence, Evidence::Failure(failure) if failure.disposition != Disposition::Ambiguous)
-                    || matches!(&evidence, Evidence::Answer(Answer::Next { .. }));
+                    || matches!(&evidence, Evidence::Answer(Answer::Next { .. } | Answer::Looked { .. }));
                 prop_assert!(certain && state == State::Calling, "{state:?} {evidence:?}");
             }
             if !after.is_ended() && after != state {

@@ -67,6 +67,8 @@ fn write(conn: &Connection, row: &OperationRow, source: &Source, decision: &Deci
                holds_key = CASE WHEN ?10 OR ?14 THEN 0 ELSE holds_key END, \
                money_reference = CASE WHEN ?14 THEN NULL ELSE money_reference END, \
                ambiguous_at = CASE WHEN ?15 THEN ?13 WHEN ?3 = 'waiting' THEN ambiguous_at ELSE NULL END, \
+               reference_id = CASE WHEN ?9 THEN NULL ELSE reference_id END, \
+               reference_data = CASE WHEN ?9 THEN NULL ELSE reference_data END, \
                attempts = CASE WHEN ?9 THEN 0 WHEN ?16 THEN max(attempts - 1, 0) ELSE attempts END, \
                effect_number = effect_number + ?9, first_opened_at = CASE WHEN ?9 THEN NULL ELSE first_opened_at END, \
                polls = polls + ?17 WHERE tenant_id = ?1 AND operation_id = ?2";

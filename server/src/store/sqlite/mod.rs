@@ -336,6 +336,11 @@ impl Store for SqliteStore {
         self.read(|conn| read::verdict(conn, tenant, id)).await
     }
 
+    async fn message_costs(&self, tenant: &str, adapter: &str, since: Ms) -> Result<Vec<(Option<String>, u64)>> {
+        let (tenant, adapter) = (tenant.to_owned(), adapter.to_owned());
+        self.read(move |conn| read::message_costs(conn, &tenant, &adapter, since)).await
+    }
+
     async fn attempts(&self, filter: AttemptFilter) -> Result<Vec<AttemptRow>> {
         self.read(|conn| read::attempts(conn, &filter)).await
     }

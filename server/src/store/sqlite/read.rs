@@ -100,6 +100,16 @@ fn another_may_be_meant(conn: &Connection, row: &OperationRow, correlation: &str
     Ok(conn.prepare_cached(unanswered)?.exists(params![row.tenant, row.adapter, correlation, id, since])?)
 }
 
+/// What messages cost, as their outcomes tell; only those that the provider took.
+pub(super) fn message_costs(conn: &Connection, tenant: &str, adapter: &str, since: Ms) -> Result<Vec<(Option<String>, u64)>> {
+    let sql = "SELECT json_extract(m.value, '$.cost'), count(*) FROM operations o, json_each(o.outcome, '$.messages') m \
+               WHERE o.tenant_id = ?1 AND o.adapter = ?2 AND o.action = 'send' AND o.state = 'succeeded' AND o.created_at >= ?3 \
+               AND json_extract(m.value, '$.id') IS NOT NULL GROUP BY 1";
+    let mut statement = conn.prepare_cached(sql)?;
+    let rows = statement.query_map(params![tenant, adapter, since], |row| Ok((row.get(0)?, row.get::<_, i64>(1)?)))?;
+    Ok(rows.map(|row| row.map(|(cost, count)| (cost, count.unsigned_abs()))).collect::<rusqlite::Result<_>>()?)
+}
+
 /// No call of the present effect can have done anything: none was made, or each is known to have done nothing.
 pub(super) fn certainly_nothing_done(conn: &Connection, row: &OperationRow) -> Result<bool> {
     Ok(!unknown_call(conn, row, None)?)
@@ -114,7 +124,7 @@ fn unknown_call(conn: &Connection, row: &OperationRow, but: Option<Uuid>) -> Res
     let Some(first) = row.first_opened_at else { return Ok(false) };
     let sql = "SELECT 1 FROM attempts WHERE tenant_id = ?1 AND operation_id = ?2 AND kind = 'effect' AND opened_at >= ?3 \
                AND (?4 IS NULL OR attempt_id <> ?4) \
-               AND (result IS NULL OR result NOT IN ('transient', 'rate_limited', 'unauthorized'))";
+               AND (result IS NULL OR result NOT IN ('transient', 'rate_limited', 'unauthorized', 'looked'))";
     let but = but.map(|attempt| attempt.as_bytes().to_vec());
     Ok(conn.prepare_cached(sql)?.exists(params![row.tenant, row.id.as_bytes(), first, but])?)
 }

@@ -54,8 +54,11 @@ fn keep_reference(conn: &Connection, row: &OperationRow, evidence: &Evidence, no
     };
     match reference {
         Some(reference) if row.reference.as_ref() != Some(reference) => {
-            apply::merge_reference(conn, row, reference)?;
-            late_receipt(conn, row, reference, now)
+            // How high a message's status has climbed is written with the status alone.
+            let mut reference = reference.clone();
+            reference.data.remove("ranks");
+            apply::merge_reference(conn, row, &reference)?;
+            late_receipt(conn, row, &reference, now)
         }
         _ => Ok(()),
     }
@@ -87,16 +90,24 @@ fn message(conn: &Connection, row: &OperationRow, news: &MessageNews, now: Ms) -
     let Some(entries) = outcome.get_mut("messages").and_then(Value::as_array_mut) else { return Ok(()) };
     let Some(entry) = entries.iter_mut().find(|entry| entry["id"] == news.id.as_str()) else { return Ok(()) };
     let named = news.to.as_deref().is_none_or(|to| entry["to"] == to);
-    if !named || u64::from(news.rank) <= known {
+    let climbs = u64::from(news.rank) > known;
+    // What it cost is booked once, whichever report tells it.
+    let cost = news.cost.as_ref().filter(|_| entry.get("cost").is_none_or(Value::is_null));
+    if !named || !(climbs || cost.is_some()) {
         return Ok(());
     }
-    entry["status"] = Value::from(news.status.clone());
-    if let Some(reason) = &news.reason {
-        entry["reason"] = Value::from(reason.clone());
+    if let Some(entry) = entry.as_object_mut() {
+        if climbs {
+            entry.insert("status".to_owned(), Value::from(news.status.clone()));
+            // Why it was lower is no news any more.
+            entry.remove("reason");
+            entry.extend(news.reason.clone().map(|reason| ("reason".to_owned(), Value::from(reason))));
+        }
+        entry.extend(cost.cloned().map(|cost| ("cost".to_owned(), Value::from(cost))));
     }
     let mut data = reference.data.clone();
     let ranks = data.entry("ranks").or_insert_with(|| Value::Object(serde_json::Map::new()));
-    ranks[&news.id] = Value::from(news.rank);
+    ranks[&news.id] = Value::from(u64::from(news.rank).max(known));
     let sql = "UPDATE operations SET outcome = ?3, reference_data = ?4 WHERE tenant_id = ?1 AND operation_id = ?2";
     conn.prepare_cached(sql)?.execute(params![row.tenant, row.id.as_bytes(), map::to_json(&outcome)?, map::to_json(&data)?])?;
     feed::publish(conn, &row.tenant, row.id, now)
@@ -104,7 +115,7 @@ fn message(conn: &Connection, row: &OperationRow, news: &MessageNews, now: Ms) -
 
 /// One line of the log: the call's own row is closed, everything else is a row of its own; equal polls fold.
 fn log(conn: &Connection, row: &OperationRow, settle: &Settle, state: State) -> Result<()> {
-    let line = line(settle);
+    let line = line(settle, state);
     match (&settle.source, &settle.evidence) {
         (Source::Call { attempt }, _) => close(conn, row, *attempt, &line, state, settle.now),
         (_, Evidence::Lost) => match row.attempt_id {
@@ -128,10 +139,11 @@ struct Line {
     message: Option<String>,
 }
 
-fn line(settle: &Settle) -> Line {
+fn line(settle: &Settle, state: State) -> Line {
     let plain = |result| Line { result, code: None, message: None };
     match &settle.evidence {
         Evidence::Answer(Answer::Next { .. }) => plain("next"),
+        Evidence::Answer(Answer::Looked { .. }) => plain("looked"),
         Evidence::Answer(Answer::Succeeded { .. }) => plain("succeeded"),
         Evidence::Answer(Answer::Waiting { .. }) => plain("waiting"),
         Evidence::Answer(Answer::NotFound) => plain("not_found"),
@@ -142,6 +154,8 @@ fn line(settle: &Settle) -> Line {
             Line { result: word(failure.disposition), code: failure.code.clone(), message: Some(failure.message.clone()) }
         }
         Evidence::Lost => plain("lost"),
+        // Nobody knows if the first is there, and it is sent again: counted apart.
+        Evidence::ReceiptOverdue if state == State::Ready => plain("possible_duplicate"),
         Evidence::ReceiptOverdue => plain("receipt_overdue"),
         Evidence::Message(news) => Line { result: "message", code: Some(news.status.clone()), message: news.reason.clone() },
         Evidence::Resolve(resolution) => {
@@ -270,7 +284,7 @@ pub(super) fn redrive(conn: &Connection, tenant: &str, id: OperationId, who: &st
     let position = row.ordering_key.as_deref().map(|key| order::next_position(conn, tenant, key)).transpose()?;
     let sql = "UPDATE OR IGNORE operations SET state = 'held', problem = NULL, ended_at = NULL, key_held = 1, position = ?3, \
                holds_key = ?3 IS NOT NULL, attempts = 0, polls = 0, effect_number = effect_number + 1, first_opened_at = NULL, memo = NULL, \
-               parent_id = NULL, parent_on = NULL, expires_at = max(expires_at, ?4 + 604800000), next_at = ?4 \
+               reference_id = NULL, reference_data = NULL, parent_id = NULL, parent_on = NULL, expires_at = max(expires_at, ?4 + 604800000), next_at = ?4 \
                WHERE tenant_id = ?1 AND operation_id = ?2";
     if conn.execute(sql, params![tenant, id.as_bytes(), position, now])? == 0 {
         return Ok(false);

@@ -43,11 +43,13 @@ public enum PaymentMethod: String, Sendable, Hashable, Encodable {
 extension PaymentAdapter {
     /// Collects a payment. `reference` is what it is for in your books; at most one payment for it is under way. `phone` is who
     /// pays and is needed for mobile money; `description` is shown to the payer where the provider allows; `email` is the
-    /// payer's, `returnURL` where a page returns to, both for hosted pages.
+    /// payer's, `returnURL` where a page returns to, both for hosted pages; `network` is the phone's
+    /// mobile-money network (`MTN`), for Flutterwave outside Kenya.
     public static func charge(
         amount: Money, phone: String? = nil, reference: String, description: String? = nil, email: String? = nil,
         method: PaymentMethod? = nil, returnURL: URL? = nil, key: String, orderingKey: String? = nil, onFailure: OnFailure = .continue,
-        priority: Priority = .normal, ttl: TimeInterval? = nil, after: After? = nil
+        priority: Priority = .normal, ttl: TimeInterval? = nil, after: After? = nil,
+        network: String? = nil
     ) -> NewOperation {
         let body: Body = [
             "amount": amount,
@@ -57,6 +59,7 @@ extension PaymentAdapter {
             "email": email,
             "method": method,
             "return_url": returnURL?.absoluteString,
+            "network": network,
         ]
         return NewOperation(
             adapter, "charge", body, key: key, orderingKey: orderingKey, onFailure: onFailure, priority: priority, ttl: ttl, after: after)

@@ -25,6 +25,7 @@ fn a_delivery_report_changes_one_message() {
         rank: 6,
         to: Some("+254711000111".to_owned()),
         reason: None,
+        cost: None,
     };
     assert_eq!(event.news, News::Message(news));
     // The plus may come unescaped.

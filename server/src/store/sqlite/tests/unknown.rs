@@ -1,14 +1,15 @@
 //! Calls whose answer was lost or late. Findings 1 and 3.
 
-use tarishi_protocol::State;
+use serde_json::json;
+use tarishi_protocol::{Code, State};
 
 use super::{
     answers::{ASKABLE, MESSAGES, MONEY, failed, failure, paid, waiting},
     desk::{Desk, LEASE, T},
 };
 use crate::{
-    adapters::{Answer, Disposition},
-    store::{AttemptFilter, Evidence, Source, Store as _},
+    adapters::{AdapterError, Answer, Disposition},
+    store::{AttemptFilter, Evidence, Resolution, Source, Store as _},
 };
 
 /// Finding 1: between *open* and *settle* a crash leaves `calling`, which nobody executes.
@@ -169,4 +170,42 @@ async fn a_receipt_is_booked_once() {
     assert_eq!(desk.state(one.id).await, State::Succeeded);
     assert_eq!((desk.state(two.id).await, desk.problem(two.id).await.as_str()), (State::Unresolved, "outcome_unknown"));
     desk.healthy().await;
+}
+
+/// A step that only looked is no call that may have done something: when nothing could be sent after it, it has failed.
+#[tokio::test]
+async fn a_look_before_the_call_makes_nothing_unknown() {
+    let desk = Desk::open().await;
+    for (answer, ends) in [
+        (Answer::Looked { memo: json!({ "looked": true }) }, State::Failed),
+        (Answer::Next { memo: json!({ "sent": 1 }) }, State::Unresolved),
+    ] {
+        let sms = desk.sms(ends.as_str());
+        desk.send("d1", &sms).await;
+        desk.run(sms.id, answer).await;
+        assert_eq!((desk.state(sms.id).await, desk.row(sms.id).await.attempts), (State::Ready, 0));
+        while desk.state(sms.id).await == State::Ready {
+            desk.pass(60_000);
+            let attempt = desk.call(sms.id).await;
+            desk.settle(sms.id, Source::Call { attempt }, failure(Disposition::Transient), MESSAGES).await;
+        }
+        assert_eq!(desk.state(sms.id).await, ends);
+    }
+}
+
+/// What the provider called an effect says nothing of the next one, which a human asked for; its late news still find us.
+#[tokio::test]
+async fn what_is_run_again_has_no_name_at_the_provider_yet() {
+    let desk = Desk::open().await;
+    let charge = desk.charge("fee-1", "FEE-1");
+    desk.send("d1", &charge).await;
+    desk.run(charge.id, waiting(Some("ws_CO_1"))).await;
+    let nobody_knows = AdapterError::new(Disposition::Ambiguous, "?").with_problem(Code::OutcomeUnknown);
+    desk.settle(charge.id, Source::Poll, Evidence::Failure(nobody_knows.into()), MONEY).await;
+    let source = Source::Operator { who: "amina".to_owned() };
+    desk.settle(charge.id, source, Evidence::Resolve(Resolution::RunAgain), MONEY).await;
+
+    let row = desk.row(charge.id).await;
+    assert_eq!((row.state, row.reference, row.effect_number), (State::Ready, None, 1));
+    assert!(desk.store.operation_by_reference(T, "mpesa", "ws_CO_1").await.unwrap().is_some());
 }

@@ -1,11 +1,13 @@
 //! Webhooks as they are stored. Findings 17 and 18.
 
+use serde_json::json;
+
 use super::{
     answers::{MESSAGES, RESENDABLE, failure, waiting},
     desk::{Desk, T},
 };
 use crate::{
-    adapters::{Disposition, MessageNews, News},
+    adapters::{Answer, Disposition, MessageNews, News, Reference},
     store::{EventState, Evidence, Source, Store as _, WebhookEventRow, WebhookRow},
 };
 
@@ -20,7 +22,8 @@ fn webhook(desk: &Desk, body: &str) -> WebhookRow {
 }
 
 fn event(desk: &Desk, reference: &str, event_id: Option<&str>) -> WebhookEventRow {
-    let news = MessageNews { id: reference.to_owned(), status: "delivered".to_owned(), rank: 3, to: None, reason: None };
+    let news =
+        MessageNews { id: reference.to_owned(), status: "delivered".to_owned(), rank: 3, to: None, reason: None, cost: None };
     WebhookEventRow {
         id: 0,
         tenant: T.to_owned(),
@@ -109,4 +112,31 @@ async fn a_report_is_not_offered_while_another_call_may_be_meant() {
 
     desk.answer(one.id, open, waiting(Some("ATXid_1"))).await;
     assert_eq!(asked().await.unwrap().unwrap().id, two.id, "its late answer says that it was another");
+}
+
+/// What a message cost is booked once, by whichever report tells it, and a reason ends with the status that it was about.
+#[tokio::test]
+async fn a_cost_is_booked_once_even_by_a_report_that_comes_late() {
+    let desk = Desk::open().await;
+    let sms = desk.sms("one");
+    desk.send("d1", &sms).await;
+    let messages = json!([
+        { "to": "+254711000111", "id": "m1", "status": "accepted", "reason": "held" },
+        { "to": "+254711000112", "id": "m2", "status": "accepted", "cost": "KES 0.80" },
+        { "to": "+254711000113", "status": "rejected" },
+    ]);
+    let reference = Some(Reference::new("m1").with("message_ids", vec!["m1", "m2"]));
+    desk.run(sms.id, Answer::Succeeded { outcome: json!({ "messages": messages }), reference, receipt: None }).await;
+    for (status, rank, cost) in [("read", 4, None), ("delivered", 3, Some("USD 0.0040")), ("read", 4, Some("USD 9"))] {
+        let cost = cost.map(str::to_owned);
+        let news = MessageNews { id: "m1".to_owned(), status: status.to_owned(), rank, to: None, reason: None, cost };
+        desk.settle(sms.id, Source::Webhook, Evidence::Message(news), MESSAGES).await;
+    }
+
+    let first = desk.row(sms.id).await.outcome.unwrap()["messages"][0].clone();
+    assert_eq!(first, json!({ "to": "+254711000111", "id": "m1", "status": "read", "cost": "USD 0.0040" }));
+    let costs = desk.store.message_costs(T, "sms", 0).await.unwrap();
+    assert_eq!(costs, [(Some("KES 0.80".to_owned()), 1), (Some("USD 0.0040".to_owned()), 1)]);
+    assert!(desk.store.message_costs(T, "sms", desk.now() + 1).await.unwrap().is_empty());
+    assert!(desk.store.message_costs("another", "sms", 0).await.unwrap().is_empty());
 }

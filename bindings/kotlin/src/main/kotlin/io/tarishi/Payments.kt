@@ -118,6 +118,7 @@ public sealed class HostedPayments(adapter: String) : Payments(adapter) {
      * @param email the payer's, for the page.
      * @param method a page or a prompt; the provider's usual way if not said.
      * @param returnUrl where the page returns to.
+     * @param network the mobile-money network of [phone] (`MTN`), for Flutterwave outside Kenya.
      */
     public fun charge(
         amount: Money,
@@ -133,6 +134,7 @@ public sealed class HostedPayments(adapter: String) : Payments(adapter) {
         priority: Priority = Priority.NORMAL,
         ttl: Duration? = null,
         after: After? = null,
+        network: String? = null,
     ): NewOperation {
         val payload = fields(
             "amount" to amount,
@@ -142,6 +144,7 @@ public sealed class HostedPayments(adapter: String) : Payments(adapter) {
             "email" to email,
             "method" to method,
             "return_url" to returnUrl,
+            "network" to network,
         )
         return operation(adapter, "charge", payload, key, orderingKey, onFailure, priority, ttl, after)
     }

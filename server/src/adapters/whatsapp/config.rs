@@ -1,0 +1,116 @@
+//! WhatsApp settings, read and checked before anything is sent.
+
+use std::{fmt, time::Duration};
+
+use super::super::{AdapterError, Disposition, SettingSpec, Settings, Then, address};
+use super::rates::Rates;
+
+const PRODUCTION: &str = "https://graph.facebook.com";
+/// The Graph version of the newest official clients at the time of writing.
+const GRAPH_VERSION: &str = "v26.0";
+const WEBHOOK_TOKEN_CHARS_MIN: usize = 32;
+const RECEIPT_WAIT: Duration = Duration::from_secs(120);
+
+pub(super) const SETTINGS: &[SettingSpec] = &[
+    setting("phone_number_id", false, true, "Meta's id of the sending number; not the number itself"),
+    setting(
+        "access_token",
+        true,
+        true,
+        "token of a system user with whatsapp_business_messaging; the dashboard's ends in a day",
+    ),
+    setting("app_secret", true, true, "the app's secret: webhooks are signed with it"),
+    setting("verify_token", true, true, "our random word of the webhook's handshake"),
+    setting("webhook_token", true, true, "random path token of our webhook address, at least 32 characters"),
+    setting("graph_version", false, false, "version of the Graph API; default v26.0"),
+    setting("base_url", false, false, "another host, for tests; http only on the loopback"),
+    setting("receipt_wait_ms", false, false, "how long an unknown send waits for a status of its message; default 120000"),
+    setting(
+        "rates",
+        false,
+        false,
+        "prices by country code and category, as USD 254/utility=0.0040, */*=0.05; for booked costs",
+    ),
+    setting("resend", false, false, "on: an unknown send is then sent again; off: a human is asked; default on"),
+];
+
+const fn setting(name: &'static str, secret: bool, required: bool, help: &'static str) -> SettingSpec {
+    SettingSpec { name, secret, required, help }
+}
+
+/// What a call needs.
+pub(super) struct Config<'a> {
+    /// Host and version.
+    pub(super) graph: String,
+    pub(super) phone_number_id: &'a str,
+    pub(super) access_token: &'a str,
+}
+
+impl fmt::Debug for Config<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Config").field("graph", &self.graph).finish_non_exhaustive()
+    }
+}
+
+impl<'a> Config<'a> {
+    pub(super) fn read(settings: &'a Settings) -> Result<Self, AdapterError> {
+        let base = address::base_url("base_url", settings.get("base_url").unwrap_or(PRODUCTION))?;
+        let version = settings.get("graph_version").unwrap_or(GRAPH_VERSION);
+        let plain = version.strip_prefix('v').is_some_and(|number| {
+            number.split_once('.').is_some_and(|(major, minor)| is_digits(major, 3) && is_digits(minor, 3))
+        });
+        if !plain {
+            return Err(misconfigured("setting graph_version must be a version, as v26.0"));
+        }
+        let phone_number_id = settings.require("phone_number_id")?;
+        if !is_digits(phone_number_id, 20) {
+            return Err(misconfigured("setting phone_number_id must be digits: Meta's id of the number"));
+        }
+        Ok(Self { graph: format!("{base}/{version}"), phone_number_id, access_token: settings.require("access_token")? })
+    }
+
+    /// Where messages are posted.
+    pub(super) fn messages_url(&self) -> String {
+        format!("{}/{}/messages", self.graph, self.phone_number_id)
+    }
+
+    /// The number itself.
+    pub(super) fn number_url(&self) -> String {
+        format!("{}/{}", self.graph, self.phone_number_id)
+    }
+}
+
+fn is_digits(text: &str, longest: usize) -> bool {
+    (1..=longest).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// How long an unknown send waits for a status of its message.
+pub(super) fn receipt_wait(settings: &Settings) -> Duration {
+    settings.wait("receipt_wait", RECEIPT_WAIT).unwrap_or(RECEIPT_WAIT)
+}
+
+/// What follows when no status came.
+pub(super) fn then(settings: &Settings) -> Result<Then, AdapterError> {
+    match settings.get("resend") {
+        None | Some("on") => Ok(Then::Resend),
+        Some("off") => Ok(Then::Unresolved),
+        Some(_) => Err(misconfigured("setting resend must be on or off")),
+    }
+}
+
+/// Checks all settings.
+pub(super) fn check(settings: &Settings) -> Result<(), AdapterError> {
+    Config::read(settings)?;
+    settings.require("app_secret")?;
+    settings.require("verify_token")?;
+    if settings.require("webhook_token")?.len() < WEBHOOK_TOKEN_CHARS_MIN {
+        return Err(misconfigured("setting webhook_token must have at least 32 characters"));
+    }
+    Rates::of(settings)?;
+    settings.wait("receipt_wait", RECEIPT_WAIT)?;
+    then(settings).map(drop)
+}
+
+fn misconfigured(message: &str) -> AdapterError {
+    AdapterError::new(Disposition::Misconfigured, message)
+}
