@@ -14,6 +14,7 @@ pub mod feed;
 pub mod http;
 pub mod intake;
 pub mod integrations;
+pub mod oauth;
 pub mod observe;
 pub mod server;
 pub mod store;

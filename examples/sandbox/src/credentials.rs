@@ -34,3 +34,10 @@ pub const WHATSAPP_PHONE_NUMBER_ID: &str = "100000000000001";
 pub const WHATSAPP_ACCESS_TOKEN: &str = "sandbox-whatsapp-token";
 /// WhatsApp: the secret that webhooks are signed with.
 pub const WHATSAPP_APP_SECRET: &str = "sandbox-whatsapp-secret";
+
+/// Google's OAuth client.
+pub const GOOGLE_DRIVE_CLIENT_ID: &str = "sandbox-drive-client";
+/// Google's OAuth client's secret.
+pub const GOOGLE_DRIVE_CLIENT_SECRET: &str = "sandbox-drive-secret";
+/// A refresh token that is good until it is revoked.
+pub const GOOGLE_DRIVE_REFRESH_TOKEN: &str = "sandbox-drive-refresh-token";

@@ -20,6 +20,8 @@ pub enum Adapter {
     Pesapal,
     /// Meta's WhatsApp Cloud API.
     Whatsapp,
+    /// Google Drive and its OAuth.
+    GoogleDrive,
 }
 
 impl Adapter {
@@ -31,6 +33,21 @@ impl Adapter {
             Self::Flutterwave => &[Call::Charge, Call::Query, Call::Refund],
             Self::Pesapal => &[Call::Token, Call::Register, Call::Charge, Call::Query, Call::Refund],
             Self::Whatsapp => &[Call::Send],
+            Self::GoogleDrive => &[
+                Call::Authorize,
+                Call::Token,
+                Call::Revoke,
+                Call::Ids,
+                Call::Find,
+                Call::Folder,
+                Call::Open,
+                Call::Status,
+                Call::Chunk,
+                Call::Get,
+                Call::Download,
+                Call::Delete,
+                Call::List,
+            ],
         }
     }
 }
@@ -39,7 +56,7 @@ impl Adapter {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Call {
-    /// M-Pesa, Pesapal: the access token.
+    /// M-Pesa, Pesapal, Drive: the access token.
     Token,
     /// Pesapal: registration of an IPN address.
     Register,
@@ -49,12 +66,34 @@ pub enum Call {
     Query,
     /// Payments: a refund (M-Pesa: reversal).
     Refund,
-    /// M-Pesa: transaction status.
+    /// M-Pesa: transaction status. Drive: where an upload's session stands.
     Status,
     /// SMS: messages.
     Send,
     /// SMS: the account's balance.
     Balance,
+    /// Drive: the consent page.
+    Authorize,
+    /// Drive: a token is given back.
+    Revoke,
+    /// Drive: ids made beforehand.
+    Ids,
+    /// Drive: a file or folder looked up by name.
+    Find,
+    /// Drive: a folder made.
+    Folder,
+    /// Drive: an upload's session begun.
+    Open,
+    /// Drive: bytes of an upload.
+    Chunk,
+    /// Drive: what a file is.
+    Get,
+    /// Drive: a file's bytes.
+    Download,
+    /// Drive: a file put into the trash.
+    Delete,
+    /// Drive: a folder's files.
+    List,
 }
 
 /// What happens to the call itself.

@@ -15,6 +15,7 @@ mod fault;
 mod fault_book;
 mod flutterwave;
 mod gate;
+mod google_drive;
 mod ledger;
 mod mpesa;
 mod pesapal;

@@ -18,7 +18,7 @@ use crate::connection::{Line, LineListener};
 use crate::fault::Fault;
 use crate::ledger::LedgerEntry;
 use crate::world::{World, lock};
-use crate::{control, flutterwave, mpesa, pesapal, sms, whatsapp};
+use crate::{control, flutterwave, google_drive, mpesa, pesapal, sms, whatsapp};
 
 /// How long a stopping sandbox waits for calls in hand.
 const STOP_WAIT: Duration = Duration::from_secs(1);
@@ -86,6 +86,7 @@ impl Sandbox {
             .nest("/flutterwave", flutterwave::router())
             .nest("/pesapal", pesapal::router())
             .nest("/whatsapp", whatsapp::router())
+            .nest("/google_drive", google_drive::router())
             .with_state(Arc::clone(&world))
             .into_make_service_with_connect_info::<Line>();
         let listener = LineListener::new(listener, Arc::clone(&all_cut));

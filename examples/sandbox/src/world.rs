@@ -6,6 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
+use sha2::{Digest, Sha256};
 use tokio::task::JoinSet;
 
 use crate::callbacks::Callbacks;
@@ -28,6 +29,7 @@ pub(crate) struct World {
     pub(crate) flutterwave: Mutex<crate::flutterwave::Book>,
     pub(crate) flutterwave_webhook_url: Mutex<Option<String>>,
     pub(crate) pesapal: Mutex<crate::pesapal::Book>,
+    pub(crate) google_drive: Mutex<crate::google_drive::Book>,
     pub(crate) callbacks: Callbacks,
     rng: Mutex<StdRng>,
     tasks: Mutex<JoinSet<()>>,
@@ -44,6 +46,7 @@ impl World {
             whatsapp_webhook_url: Mutex::new(options.whatsapp_webhook_url.clone()),
             flutterwave: Mutex::default(),
             pesapal: Mutex::default(),
+            google_drive: Mutex::default(),
             flutterwave_webhook_url: Mutex::new(options.flutterwave_webhook_url.clone()),
             callbacks: Callbacks::new()?,
             rng: Mutex::new(StdRng::seed_from_u64(options.seed.unwrap_or_else(rand::random))),
@@ -70,6 +73,7 @@ impl World {
         lock(&self.mpesa).reset();
         lock(&self.flutterwave).reset();
         lock(&self.pesapal).reset();
+        lock(&self.google_drive).reset();
         lock(&self.ledger).reset();
         lock(&self.faults).clear();
     }
@@ -89,6 +93,11 @@ impl World {
         let mut rng = lock(&self.rng);
         hex::encode((0..bytes).map(|_| rng.random::<u8>()).collect::<Vec<_>>())
     }
+}
+
+/// SHA-256 in hex.
+pub(crate) fn hex_sha256(bytes: &[u8]) -> String {
+    hex::encode(Sha256::digest(bytes))
 }
 
 /// A lock that a panicking test elsewhere does not spoil.

@@ -7,7 +7,7 @@ use serde_json::Value;
 use tarishi_protocol::{OperationId, Payload, State};
 use uuid::Uuid;
 
-use super::{AdapterError, Booked, Disposition, Outbound, Reference};
+use super::{AdapterError, Booked, Disposition, Names, Outbound, Reference};
 
 /// A tenant's settings and credentials for one adapter: name → text. `Debug` shows names only.
 #[derive(Clone, Default)]
@@ -80,6 +80,8 @@ pub struct Call<'a> {
     pub polls: u32,
     /// Now, by the server's clock.
     pub now: DateTime<Utc>,
+    /// Names that mean one thing to every worker.
+    pub names: &'a dyn Names,
     /// The way out.
     pub outbound: &'a Outbound,
 }

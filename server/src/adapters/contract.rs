@@ -15,8 +15,8 @@ pub(super) use self::{
     stage::Stage,
 };
 use super::{
-    Adapter, Answer, Disposition, Hook, News, Recovery, Reference, Related, Settings, Then, flutterwave, local_storage, mpesa,
-    pesapal, registry, sms, whatsapp,
+    Adapter, Answer, Disposition, Hook, News, Recovery, Reference, Related, Settings, Then, flutterwave, google_drive,
+    local_storage, mpesa, pesapal, registry, sms, whatsapp,
 };
 
 /// One adapter with what the suite needs to know of it.
@@ -53,6 +53,7 @@ impl Subject {
             ("flutterwave", "charge") => Some(flutterwave::tests::charge_memo()),
             ("flutterwave", "refund") => Some(flutterwave::tests::memo(now)),
             ("pesapal", "refund") => Some(pesapal::tests::memo()),
+            ("google_drive", "upload" | "delete") => Some(google_drive::tests::memo(action)),
             _ => None,
         }
     }
@@ -70,6 +71,7 @@ fn subjects() -> Vec<Subject> {
         flutterwave::tests::subject(),
         pesapal::tests::subject(),
         local_storage::tests::subject(),
+        google_drive::tests::subject(),
     ]
 }
 

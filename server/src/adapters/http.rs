@@ -102,6 +102,18 @@ impl Outbound {
     /// [`Disposition::Transient`] if certainly nothing was sent, [`Disposition::Ambiguous`] otherwise,
     /// [`Disposition::Misconfigured`] if the address is none.
     pub async fn send(&self, request: reqwest::RequestBuilder, deadline: Duration) -> Result<HttpAnswer, AdapterError> {
+        Ok(self.send_for_headers(request, deadline).await?.0)
+    }
+
+    /// As [`Outbound::send`], with the headers of the answer.
+    ///
+    /// # Errors
+    /// As [`Outbound::send`].
+    pub async fn send_for_headers(
+        &self,
+        request: reqwest::RequestBuilder,
+        deadline: Duration,
+    ) -> Result<(HttpAnswer, reqwest::header::HeaderMap), AdapterError> {
         let request = request
             .build()
             .map_err(|_| AdapterError::new(Disposition::Misconfigured, "the provider's address or a header is not valid"))?;
@@ -113,7 +125,7 @@ impl Outbound {
             .unwrap_or_else(|_| Err(AdapterError::new(Disposition::Ambiguous, "no answer before the deadline")))
     }
 
-    async fn exchange(&self, request: reqwest::Request) -> Result<HttpAnswer, AdapterError> {
+    async fn exchange(&self, request: reqwest::Request) -> Result<(HttpAnswer, reqwest::header::HeaderMap), AdapterError> {
         let mut response = self.client.execute(request).await.map_err(|error| {
             if error.is_connect() {
                 AdapterError::new(Disposition::Transient, "the provider could not be reached")
@@ -127,6 +139,7 @@ impl Outbound {
             .get(reqwest::header::RETRY_AFTER)
             .and_then(|value| value.to_str().ok()?.trim().parse().ok())
             .map(Duration::from_secs);
+        let headers = response.headers().clone();
         let mut body = Vec::new();
         while let Some(chunk) = response
             .chunk()
@@ -138,6 +151,6 @@ impl Outbound {
             }
             body.extend_from_slice(&chunk);
         }
-        Ok(HttpAnswer { status, retry_after, body })
+        Ok((HttpAnswer { status, retry_after, body }, headers))
     }
 }

@@ -22,11 +22,14 @@ mod call;
 mod contract;
 mod descriptor;
 pub mod flutterwave;
+pub mod google_drive;
 mod hook;
 pub mod http;
 pub mod local_storage;
 mod messages;
 pub mod mpesa;
+mod names;
+pub mod oauth;
 pub mod pesapal;
 pub mod sms;
 pub mod whatsapp;
@@ -37,12 +40,15 @@ pub use call::*;
 pub use descriptor::*;
 pub use hook::*;
 pub use http::Outbound;
+pub use names::Names;
+pub use oauth::OAuth;
 
 /// Every adapter of this build, by name.
 #[must_use]
 pub fn registry() -> BTreeMap<&'static str, Arc<dyn Adapter>> {
     let all: Vec<Arc<dyn Adapter>> = vec![
         Arc::new(flutterwave::Flutterwave::default()),
+        Arc::new(google_drive::GoogleDrive::default()),
         Arc::new(local_storage::LocalStorage::default()),
         Arc::new(mpesa::Mpesa::default()),
         Arc::new(pesapal::Pesapal::default()),
@@ -94,6 +100,12 @@ pub trait Adapter: Send + Sync {
     /// How long this action's outcome may be awaited before a human is shown it, where that is longer than the server's own
     /// `max_wait_ms`: people at the provider decide, say.
     fn max_wait(&self, _action: &str) -> Option<Duration> {
+        None
+    }
+
+    /// How somebody lets us into their account, for a provider with OAuth; `None` = it has none. The dispatcher keeps the
+    /// tokens, and calls [`Adapter::fetch_token`] only for adapters without.
+    fn oauth(&self, _settings: &Settings) -> Option<Result<OAuth, AdapterError>> {
         None
     }
 

@@ -1,4 +1,5 @@
-//! `adapter list | show | enable | disable | pause | resume | set | webhook-url`: effective without a restart.
+//! `adapter list | show | enable | disable | pause | resume | set | connect | disconnect | webhook-url`: effective without a
+//! restart.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +8,9 @@ use serde_json::json;
 use super::{Context, Failure, Outcome, cells};
 use crate::{
     app::App,
+    clock::date,
     integrations::{Change, missing},
+    oauth,
     vault::Vault,
 };
 
@@ -52,6 +55,16 @@ pub(super) enum Adapter {
         #[arg(required = true, value_name = "KEY=VALUE", value_parser = pair)]
         settings: Vec<(String, String)>,
     },
+    /// Begin consent for an account at the provider: print the page to open in a browser within ten minutes.
+    Connect {
+        /// The adapter.
+        name: String,
+    },
+    /// Take consent back, here and at the provider.
+    Disconnect {
+        /// The adapter.
+        name: String,
+    },
     /// Make a webhook address to give to the provider.
     WebhookUrl {
         /// The adapter.
@@ -87,6 +100,8 @@ impl Adapter {
                 let settings = settings.into_iter().map(|(name, text)| (name, Some(text).filter(|text| !text.is_empty())));
                 change(context, app, &name, Change { settings: settings.collect(), ..Change::default() }).await
             }
+            Self::Connect { name } => connect(context, app, &name).await,
+            Self::Disconnect { name } => disconnect(context, app, &name).await,
             Self::WebhookUrl { name } => webhook_url(context, app, &name).await,
         }
     }
@@ -134,6 +149,20 @@ async fn pause(context: &mut Context<'_>, app: &App, name: &str, action: String,
         paused.remove(&action)
     };
     change(context, app, name, Change { paused: Some(paused), ..Change::default() }).await
+}
+
+async fn connect(context: &mut Context<'_>, app: &App, name: &str) -> Outcome {
+    let begun = oauth::begin(app, &context.tenant, name, &[], false).await?;
+    let url = begun.authorize_url;
+    context.line(&json!({ "adapter": name, "authorize_url": url, "expires_at": date(begun.expires_at) }), || url.clone())
+}
+
+async fn disconnect(context: &mut Context<'_>, app: &App, name: &str) -> Outcome {
+    let told = oauth::revoke(app, &context.tenant, name).await?;
+    context.line(&json!({ "adapter": name, "status": "revoked", "provider_told": told }), || {
+        let more = if told { "" } else { "; the provider has not heard of it yet and is told again while the server runs" };
+        format!("{name} is disconnected{more}")
+    })
 }
 
 async fn webhook_url(context: &mut Context<'_>, app: &App, name: &str) -> Outcome {

@@ -75,6 +75,17 @@ pub(super) fn credentials(adapter: &str, url: &str) -> BTreeMap<String, String> 
             ("webhook_token", PESAPAL_WEBHOOK_TOKEN),
             ("callback_url", "https://shop.example.org/paid"),
         ]),
+        "google_drive" => {
+            let mut settings = texts(&[
+                ("client_id", "sandbox-drive-client"),
+                ("client_secret", "sandbox-drive-secret"),
+                ("refresh_token", "sandbox-drive-refresh-token"),
+            ]);
+            for (name, path) in [("auth_url", "o/oauth2/v2/auth"), ("token_url", "token"), ("revoke_url", "revoke")] {
+                settings.insert(name.to_owned(), format!("{url}/google_drive/{path}"));
+            }
+            settings
+        }
         _ => BTreeMap::new(),
     };
     settings.insert("base_url".to_owned(), format!("{url}/{adapter}"));

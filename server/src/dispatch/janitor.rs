@@ -1,4 +1,4 @@
-//! Deletes what retention allows, a bounded number of rows at a time.
+//! Deletes what retention allows, a bounded number of rows at a time, and tells providers of consent that was taken back.
 
 use std::{sync::Arc, time::Duration};
 
@@ -16,6 +16,7 @@ pub async fn run(app: Arc<App>) {
             () = app.shutdown.cancelled() => return,
             () = tokio::time::sleep(EVERY) => {}
         }
+        crate::oauth::tell_of_revoked(&app).await;
         for _ in 0..SWEEPS {
             match app.store.sweep(app.clock.now_ms(), app.config.retention).await {
                 Ok(true) => {}

@@ -19,6 +19,7 @@ use crate::{
 
 pub mod failpoint;
 pub mod janitor;
+mod names;
 pub mod operator;
 pub mod policy;
 mod rules;

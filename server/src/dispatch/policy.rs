@@ -198,6 +198,12 @@ fn failed(row: &OperationRow, source: &Source, failure: &Failure, rules: &Rules,
         Disposition::Unauthorized if row.attempts <= TOKEN_RETRIES => {
             Decision { state: Some(State::Ready), next_at: Some(now), ..Decision::default() }
         }
+        // A call before this one may have had the effect; neither a token nor a setting says anything about that.
+        Disposition::Unauthorized | Disposition::Misconfigured
+            if rules.has_effect && row.earlier_unknown && matches!(rules.recovery, Recovery::ResendSameKey { .. }) =>
+        {
+            again(row, rules, now, &text)
+        }
         Disposition::Unauthorized | Disposition::Misconfigured => ended(Code::Misconfigured),
         Disposition::Rejected => ended(Code::ProviderRejected),
         Disposition::Unsupported => ended(Code::Unsupported),

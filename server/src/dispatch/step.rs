@@ -6,10 +6,11 @@ use chrono::{DateTime, Datelike as _, Utc};
 use tarishi_protocol::{State, check_payload};
 use uuid::Uuid;
 
-use super::{failpoint, policy::Rules, rules::rules, tokens, webhook};
+use super::{failpoint, names::KeptNames, policy::Rules, rules::rules, tokens, webhook};
 use crate::{
     App,
     adapters::{ActionSpec, Adapter, AdapterError, Answer, Booked, Call, Disposition, Outbound, Recovery, Related, Settings},
+    oauth,
     store::{self, Evidence, Ms, Open, Opened, OperationRow, Settle, Settled, Source},
 };
 
@@ -41,6 +42,10 @@ pub async fn step(app: &Arc<App>, row: OperationRow) -> store::Result<()> {
     let work = Work { app: Arc::clone(app), adapter, settings: effective.settings };
     match row.state {
         State::Ready if !effective.enabled || effective.paused.contains(&row.action) => {
+            app.store.release(&row.tenant, row.id, now + SWITCHED_OFF_MS).await
+        }
+        // Somebody must consent first: the operation waits, and no call is on record.
+        State::Ready if !oauth::may_call(app, &row.tenant, &*work.adapter, &work.settings).await? => {
             app.store.release(&row.tenant, row.id, now + SWITCHED_OFF_MS).await
         }
         State::Ready => work.execute(row).await,
@@ -194,6 +199,7 @@ impl Asked {
         let opened = row.first_opened_at.and_then(DateTime::from_timestamp_millis).unwrap_or(now);
         let callback = app.vault.callback_token(&row.tenant, self.attempt);
         let booked = booked(app, row, now).await?;
+        let names = KeptNames { store: Arc::clone(&app.store), tenant: row.tenant.clone(), adapter: row.adapter.clone() };
         let answer = ask(Call {
             tenant: &row.tenant,
             operation_id: row.id,
@@ -210,6 +216,7 @@ impl Asked {
             first_opened_at: opened,
             polls: row.polls,
             now,
+            names: &names,
             outbound: &self.outbound,
         })
         .await;

@@ -12,6 +12,7 @@ use std::{
 use crate::{
     App,
     adapters::{Adapter, AdapterError, Disposition, Settings},
+    oauth,
     store::{AuthTokenRow, Ms},
 };
 
@@ -59,6 +60,10 @@ pub async fn access_token(
         return Ok(None);
     }
     let cell = app.tokens.cell(tenant, descriptor.name);
+    if let Some(provider) = adapter.oauth(settings) {
+        let turn = cell.lock_owned().await;
+        return oauth::access_token(app, tenant, descriptor.name, provider?, settings, turn).await.map(Some);
+    }
     // Held while fetching: whoever comes meanwhile waits for the same token.
     let mut kept = cell.lock().await;
     let now = app.clock.now_ms();
@@ -86,6 +91,9 @@ pub async fn access_token(
 
 /// The provider refused a token: forget it, unless another call has replaced it meanwhile.
 pub async fn refused(app: &App, tenant: &str, adapter: &'static str, token: &str) {
+    if app.adapters.get(adapter).is_some_and(|adapter| adapter.oauth(&Settings::default()).is_some()) {
+        return oauth::refused(app, tenant, adapter, token).await;
+    }
     let cell = app.tokens.cell(tenant, adapter);
     let mut kept = cell.lock().await;
     if kept.as_ref().is_some_and(|kept| kept.token == token) {

@@ -21,10 +21,11 @@ use crate::{
     app::{App, DEFAULT_TENANT},
     credentials::Caller,
     integrations::{Change, ChangeError, Effective, missing},
+    oauth,
 };
 
 /// Settings that name this machine's files and neighbours: over HTTP they are the default tenant's, which is the operator.
-const OPERATORS: [&str; 3] = ["base_url", "certificate_path", "root"];
+const OPERATORS: [&str; 6] = ["auth_url", "base_url", "certificate_path", "revoke_url", "root", "token_url"];
 
 /// `GET /api/v2/integrations/`.
 pub(super) async fn list(State(app): State<Arc<App>>, caller: Caller) -> Result<Json<Value>, Refusal> {
@@ -43,8 +44,13 @@ pub(super) async fn show(
     Path(adapter): Path<String>,
 ) -> Result<Json<Value>, Refusal> {
     let effective = app.effective(caller.tenant(), &adapter).await?.ok_or_else(Refusal::not_found)?;
-    let descriptor = app.adapters.get(adapter.as_str()).ok_or_else(Refusal::not_found)?.descriptor();
-    Ok(Json(view(descriptor, &effective, caller.has_any(&["admin"]))))
+    let adapter = app.adapters.get(adapter.as_str()).ok_or_else(Refusal::not_found)?;
+    let is_admin = caller.has_any(&["admin"]);
+    let mut view = view(adapter.descriptor(), &effective, is_admin);
+    if is_admin && let Some(consent) = oauth::view(&app, caller.tenant(), &**adapter, &effective.settings).await? {
+        view["oauth"] = consent;
+    }
+    Ok(Json(view))
 }
 
 #[derive(Deserialize)]
@@ -93,13 +99,6 @@ pub(super) async fn change(
     let change = Change { enabled, settings: settings.into_iter().chain(credentials).collect(), paused };
     let effective = app.change_integration(&tenant, &adapter, change).await.map_err(refused)?;
     Ok(Json(view(&descriptor, &effective, true)))
-}
-
-/// OAuth routes of adapters that have none.
-pub(super) async fn no_oauth(Path(_adapter): Path<String>) -> Refusal {
-    let mut problem = tarishi_protocol::Problem::new(Code::Unsupported, "this adapter has no OAuth");
-    problem.status = Code::NotFound.status();
-    Refusal(problem)
 }
 
 fn refused(error: ChangeError) -> Refusal {

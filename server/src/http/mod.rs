@@ -29,6 +29,7 @@ mod health;
 mod integrations;
 mod logs;
 mod metrics;
+mod oauth;
 mod operations;
 mod page;
 mod peer;
@@ -65,8 +66,10 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/api/v2/integrations/health/{adapter}", get(health::adapter))
         .route("/api/v2/integrations/{adapter}", put(integrations::change).get(integrations::show))
         .route("/api/v2/integrations/{adapter}/status", get(health::adapter))
-        .route("/api/v2/integrations/{adapter}/oauth/authorize", get(integrations::no_oauth))
-        .route("/api/v2/integrations/{adapter}/oauth/callback", get(integrations::no_oauth))
+        // HEAD is refused: previews of links must not use up a state.
+        .route("/api/v2/integrations/{adapter}/oauth/authorize", get(oauth::authorize).head(refusal::no_such_method))
+        .route("/api/v2/integrations/{adapter}/oauth/callback", get(oauth::callback).head(refusal::no_such_method))
+        .route("/api/v2/integrations/{adapter}/oauth", delete(oauth::revoke))
         .route("/api/v2/integrations/{adapter}/{action}", post(execute::execute))
         // Providers. These share no credentials with the rest: the path or the provider's signature speaks for them.
         .route("/api/v2/integrations/{adapter}/webhook", any(webhooks::legacy))

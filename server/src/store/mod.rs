@@ -96,6 +96,38 @@ pub trait Store: Send + Sync {
     /// Stores an access token.
     async fn put_auth_token(&self, row: AuthTokenRow) -> Result<()>;
 
+    // ---- consent at providers
+
+    /// Stores consent that was begun; what is long over is forgotten.
+    async fn put_oauth_state(&self, row: OAuthStateRow, now: Ms) -> Result<()>;
+    /// Takes consent that was begun: once, and not when its time is over or its browser is another.
+    async fn take_oauth_state(
+        &self,
+        adapter: &str,
+        state_hash: [u8; 32],
+        browser_hash: Option<[u8; 32]>,
+        now: Ms,
+    ) -> Result<Option<OAuthStateRow>>;
+    /// The consent a tenant gave for one adapter.
+    async fn oauth_grant(&self, tenant: &str, adapter: &str) -> Result<Option<OAuthGrantRow>>;
+    /// Consents that stand so, of all tenants.
+    async fn oauth_grants(&self, status: GrantStatus, limit: u32) -> Result<Vec<OAuthGrantRow>>;
+    /// Stores consent if it is of this version still (0 = there is none, `None` = whatever there is); false if it is not.
+    async fn put_oauth_grant(&self, row: OAuthGrantRow, if_version: Option<i64>) -> Result<bool>;
+    /// Takes a lease that nobody holds; false if somebody does.
+    async fn take_lease(&self, lease: Lease, now: Ms, until: Ms) -> Result<bool>;
+    /// Gives a lease back.
+    async fn end_lease(&self, lease: Lease) -> Result<()>;
+    /// What a name at a provider means: `value` from now on if it meant nothing or `instead_of`, else what it meant.
+    async fn provider_name(
+        &self,
+        tenant: &str,
+        adapter: &str,
+        name: &str,
+        value: &str,
+        instead_of: Option<&str>,
+    ) -> Result<String>;
+
     // ---- intake and feed
 
     /// One exchange of one device: the counter, cancellations, verdicts about operations in order, and what is new.

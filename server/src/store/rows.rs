@@ -3,6 +3,7 @@
 mod accounts;
 mod attempt;
 mod intake;
+mod oauth;
 mod operation;
 mod settle;
 mod upkeep;
@@ -11,6 +12,7 @@ mod webhook;
 pub use accounts::*;
 pub use attempt::*;
 pub use intake::*;
+pub use oauth::*;
 pub use operation::*;
 pub use settle::*;
 pub use upkeep::*;

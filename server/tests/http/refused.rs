@@ -153,6 +153,7 @@ async fn what_is_not_there_is_a_problem_too() {
         assert_eq!(host.get(path, "").await.problem(), (404, "not_found".to_owned()), "{path}");
     }
     assert_eq!(host.get("/api/v2/sync", "").await.problem(), (405, "method_not_allowed".to_owned()));
-    let oauth = host.get("/api/v2/integrations/mpesa/oauth/authorize", "").await;
+    let admin = host.key("default", &["admin"]).await;
+    let oauth = host.get("/api/v2/integrations/mpesa/oauth/authorize", &admin).await;
     assert_eq!(oauth.problem(), (404, "unsupported".to_owned()));
 }

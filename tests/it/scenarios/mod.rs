@@ -6,6 +6,7 @@
 
 mod access;
 mod flutterwave;
+mod google_drive;
 mod lifecycle;
 mod limits;
 mod panics;

@@ -1,10 +1,16 @@
 //! What the dispatcher would hand to an adapter.
 
+use std::{
+    collections::BTreeMap,
+    sync::{Mutex, PoisonError},
+};
+
+use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use tarishi_protocol::{OperationId, Payload};
 use uuid::Uuid;
 
-use crate::adapters::{Call, Hook, Outbound, Related, Settings};
+use crate::adapters::{AdapterError, Call, Hook, Names, Outbound, Related, Settings};
 
 /// Everything of a call that lives longer than it.
 pub(in crate::adapters) struct Stage {
@@ -13,6 +19,7 @@ pub(in crate::adapters) struct Stage {
     pub(in crate::adapters) related: Option<Related>,
     pub(in crate::adapters) memo: Option<serde_json::Value>,
     pub(in crate::adapters) outbound: Outbound,
+    pub(in crate::adapters) names: MemoryNames,
     pub(in crate::adapters) attempt_id: Uuid,
     pub(in crate::adapters) polls: u32,
     pub(in crate::adapters) first_opened_at: DateTime<Utc>,
@@ -28,6 +35,7 @@ impl Stage {
             related: None,
             memo: None,
             outbound: Outbound::new(),
+            names: MemoryNames::default(),
             attempt_id: Uuid::from_u128(0x0198_0000_0000_7000_8000_0000_0000_0001),
             polls: 0,
             first_opened_at: now,
@@ -52,6 +60,7 @@ impl Stage {
             first_opened_at: self.first_opened_at,
             polls: self.polls,
             now: self.now,
+            names: &self.names,
             outbound: &self.outbound,
         }
     }
@@ -68,5 +77,21 @@ impl Stage {
             settings: &self.settings,
             now: self.now,
         }
+    }
+}
+
+/// Names that are gone with the test.
+#[derive(Default)]
+pub(in crate::adapters) struct MemoryNames(Mutex<BTreeMap<String, String>>);
+
+#[async_trait]
+impl Names for MemoryNames {
+    async fn reserve(&self, name: &str, value: &str, instead_of: Option<&str>) -> Result<String, AdapterError> {
+        let mut names = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let kept = names.entry(name.to_owned()).or_insert_with(|| value.to_owned());
+        if Some(kept.as_str()) == instead_of {
+            value.clone_into(kept);
+        }
+        Ok(kept.clone())
     }
 }

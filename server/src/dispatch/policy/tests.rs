@@ -123,6 +123,19 @@ fn used_up_tries_are_failed_only_if_none_of_them_can_have_done_it() {
 }
 
 #[test]
+fn a_token_or_a_setting_says_nothing_about_what_an_earlier_call_may_have_done() {
+    let again = Recovery::ResendSameKey { window: Duration::from_secs(3_600) };
+    for disposition in [Disposition::Unauthorized, Disposition::Misconfigured] {
+        let second = OperationRow { attempts: 2, ..row(State::Calling) };
+        assert_eq!(state_after(&second, &call(), &failure(disposition), again), Some(State::Failed));
+        let doubtful = OperationRow { earlier_unknown: true, ..second };
+        assert_eq!(state_after(&doubtful, &call(), &failure(disposition), again), Some(State::Ready));
+        let tired = OperationRow { attempts: 3, ..doubtful };
+        assert_eq!(state_after(&tired, &call(), &failure(disposition), again), Some(State::Unresolved));
+    }
+}
+
+#[test]
 fn an_answer_that_only_a_human_can_judge_goes_to_one_at_once() {
     let half = AdapterError::new(Disposition::Ambiguous, "half of it came in").with_problem(Code::OutcomeUnknown);
     let decision = decide(&row(State::Waiting), &Source::Poll, &Evidence::Failure(half.into()), &rules(MONEY), NOW).unwrap();

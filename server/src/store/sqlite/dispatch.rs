@@ -91,6 +91,7 @@ pub(super) fn take_over(conn: &Connection, now: Ms) -> Result<()> {
     // A process that is gone sends nothing more: its claims are void, and its open calls are recovered from now on.
     let sql = "UPDATE operations SET lease_until = NULL, next_at = min(next_at, ?1) WHERE lease_until IS NOT NULL AND ended_at IS NULL";
     conn.execute(sql, [now])?;
+    conn.execute("DELETE FROM leases", [])?;
     Ok(())
 }
 

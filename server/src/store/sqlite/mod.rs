@@ -11,9 +11,9 @@ use tarishi_protocol::{Cancellation, OperationId, Receipt, SyncResponse};
 use uuid::Uuid;
 
 use super::{
-    ApiKeyRow, AttemptFilter, AttemptRow, AuthTokenRow, DeviceRow, Error, EventState, ExchangeOutcome, Figures, Intake,
-    IntegrationRow, LaneRow, Ms, Open, Opened, OperationFilter, OperationRow, Result, Retention, Settle, Settled, Store,
-    Submission, TenantRow, TokenRow, VerdictRow, WebhookEventRow, WebhookRow,
+    ApiKeyRow, AttemptFilter, AttemptRow, AuthTokenRow, DeviceRow, Error, EventState, ExchangeOutcome, Figures, GrantStatus,
+    Intake, IntegrationRow, LaneRow, Lease, Ms, OAuthGrantRow, OAuthStateRow, Open, Opened, OperationFilter, OperationRow,
+    Result, Retention, Settle, Settled, Store, Submission, TenantRow, TokenRow, VerdictRow, WebhookEventRow, WebhookRow,
 };
 
 mod accounts;
@@ -26,6 +26,7 @@ mod intake;
 mod integrations;
 mod lock;
 mod map;
+mod oauth;
 mod order;
 mod read;
 mod schema;
@@ -218,6 +219,54 @@ impl Store for SqliteStore {
 
     async fn put_auth_token(&self, row: AuthTokenRow) -> Result<()> {
         self.writer.write(move |conn| integrations::put_auth_token(conn, &row)).await
+    }
+
+    async fn put_oauth_state(&self, row: OAuthStateRow, now: Ms) -> Result<()> {
+        self.writer.write(move |conn| oauth::put_state(conn, &row, now)).await
+    }
+
+    async fn take_oauth_state(
+        &self,
+        adapter: &str,
+        state_hash: [u8; 32],
+        browser_hash: Option<[u8; 32]>,
+        now: Ms,
+    ) -> Result<Option<OAuthStateRow>> {
+        let adapter = adapter.to_owned();
+        self.writer.write(move |conn| oauth::take_state(conn, &adapter, state_hash, browser_hash, now)).await
+    }
+
+    async fn oauth_grant(&self, tenant: &str, adapter: &str) -> Result<Option<OAuthGrantRow>> {
+        self.read(|conn| oauth::grant(conn, tenant, adapter)).await
+    }
+
+    async fn oauth_grants(&self, status: GrantStatus, limit: u32) -> Result<Vec<OAuthGrantRow>> {
+        self.read(|conn| oauth::grants(conn, status, limit)).await
+    }
+
+    async fn put_oauth_grant(&self, row: OAuthGrantRow, if_version: Option<i64>) -> Result<bool> {
+        self.writer.write(move |conn| oauth::put_grant(conn, &row, if_version)).await
+    }
+
+    async fn take_lease(&self, lease: Lease, now: Ms, until: Ms) -> Result<bool> {
+        self.writer.write(move |conn| oauth::take_lease(conn, &lease, now, until)).await
+    }
+
+    async fn end_lease(&self, lease: Lease) -> Result<()> {
+        self.writer.write(move |conn| oauth::end_lease(conn, &lease)).await
+    }
+
+    async fn provider_name(
+        &self,
+        tenant: &str,
+        adapter: &str,
+        name: &str,
+        value: &str,
+        instead_of: Option<&str>,
+    ) -> Result<String> {
+        let [tenant, adapter, name, value] = [tenant, adapter, name, value].map(str::to_owned);
+        let instead_of = instead_of.map(str::to_owned);
+        self.writer.write(move |conn| oauth::provider_name(conn, &tenant, &adapter, &name, &value, instead_of.as_deref())).await
     }
 
     async fn exchange(&self, intake: Intake) -> Result<ExchangeOutcome> {

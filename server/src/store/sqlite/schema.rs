@@ -5,7 +5,7 @@ use rusqlite::Connection;
 use crate::store::{Error, Result};
 
 /// Each entry brings the file from the version of its place to the next.
-const MIGRATIONS: [&str; 1] = [include_str!("migrations/0001_tables.sql")];
+const MIGRATIONS: [&str; 2] = [include_str!("migrations/0001_tables.sql"), include_str!("migrations/0002_oauth.sql")];
 
 /// Brings the file to the current schema, in one transaction a step.
 pub(super) fn migrate(conn: &mut Connection) -> Result<()> {

@@ -9,6 +9,7 @@ mod desk;
 mod evidence;
 mod feed;
 mod keys;
+mod oauth;
 mod order;
 mod parents;
 mod restore;
