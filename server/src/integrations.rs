@@ -125,7 +125,7 @@ impl App {
         let row = self.store.integration(tenant, adapter).await?;
         let row = self.changed(tenant, &descriptor, row, change)?;
         let effective = self.combine(tenant, &descriptor, Some(&row))?;
-        let complete = missing(&descriptor, &effective.settings).is_empty();
+        let complete = missing(&descriptor, &effective.settings).is_empty() && found.is_complete(&effective.settings);
         if complete || row.enabled == Some(true) {
             found.check_settings(&effective.settings).map_err(|error| ChangeError::Invalid(error.message))?;
         }
@@ -173,7 +173,11 @@ impl App {
         let settings = Settings(settings);
         let by_file = self.config.adapters.get(descriptor.name).and_then(|adapter| adapter.enabled).filter(|_| is_default);
         let enabled = row.and_then(|row| row.enabled).or(by_file);
-        let enabled = enabled.unwrap_or_else(|| missing(descriptor, &settings).is_empty());
+        let complete = || {
+            let adapter = self.adapters.get(descriptor.name);
+            missing(descriptor, &settings).is_empty() && adapter.is_none_or(|adapter| adapter.is_complete(&settings))
+        };
+        let enabled = enabled.unwrap_or_else(complete);
         Ok(Effective { enabled, settings, paused: row.map(|row| row.paused.clone()).unwrap_or_default() })
     }
 

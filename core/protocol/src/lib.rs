@@ -30,8 +30,8 @@ pub use outcome::{
 };
 pub use payload::{
     Audience, Charge, CreateCourse, Direction, Empty, Enroll, FileRef, Grade, ListFiles, LookUp, Media, MessageQuery,
-    MessageSend, Notify, Payload, PaymentMethod, PaymentQuery, PushSend, Recipients, Refund, SyncCourses, SyncGrades, Template,
-    Upload,
+    MessageSend, Notify, Payload, PaymentMethod, PaymentQuery, PushPriority, PushSend, Recipients, Refund, SyncCourses,
+    SyncGrades, Template, Upload,
 };
 pub use phone::{Phone, PhoneError};
 pub use problem::{Code, Problem};

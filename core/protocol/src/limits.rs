@@ -40,6 +40,12 @@ pub const PATH_BYTES_MAX: usize = 1_024;
 pub const LIST_MAX: u32 = 1_000;
 /// Grades in one `sync_grades`.
 pub const GRADES_MAX: usize = 500;
+/// Bytes of a push as the provider counts it (FCM, APNs: 4096), with all that belongs to it.
+pub const PUSH_BYTES_MAX: usize = 4_096;
+/// The longest that a push provider keeps a notification: four weeks, in seconds (FCM).
+pub const PUSH_TTL_S_MAX: u32 = 2_419_200;
+/// Bytes of a push's collapse key (APNs).
+pub const COLLAPSE_KEY_BYTES_MAX: usize = 64;
 /// How long an operation may wait unsent or unstarted when the app names no time: 7 days, in milliseconds.
 pub const TTL_MS_DEFAULT: u64 = 7 * 24 * 3_600 * 1_000;
 /// The longest time to live an app may ask for: 90 days, in milliseconds.

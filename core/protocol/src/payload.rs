@@ -203,6 +203,34 @@ pub struct PushSend {
     /// For the app.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub data: Option<serde_json::Map<String, serde_json::Value>>,
+    /// Seconds that the provider keeps it for a phone that is off, up to [`crate::limits::PUSH_TTL_S_MAX`]; 0 = now or never.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ttl_s: Option<u32>,
+    /// Whether it may wake a sleeping phone; high when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub priority: Option<PushPriority>,
+    /// Of several with the same key only the newest is shown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub collapse_key: Option<String>,
+}
+
+impl PushSend {
+    /// `data` as the providers take it: every value is a text; what is none becomes its JSON.
+    #[must_use]
+    pub fn data_texts(&self) -> std::collections::BTreeMap<String, String> {
+        let text = |value: &serde_json::Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        self.data.iter().flatten().map(|(name, value)| (name.clone(), text(value))).collect()
+    }
+}
+
+/// How urgent a push is.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PushPriority {
+    /// It wakes a sleeping phone.
+    High,
+    /// It may wait until the phone wakes.
+    Normal,
 }
 
 /// Whom a push or a notification is for.

@@ -10,6 +10,8 @@ use crate::{
     limits,
 };
 
+mod push;
+
 /// Checks the payload of one action and gives it its type.
 ///
 /// # Errors
@@ -39,7 +41,7 @@ pub fn check_payload(adapter: &str, action: &str, version: u32, payload: &str) -
         (Category::Payment, "refund") => Payload::Refund(check_refund(adapter, typed(payload)?)?),
         (Category::Payment, _) => Payload::PaymentQuery(check_payment_query(typed(payload)?)?),
         (Category::Messaging, "send") => Payload::MessageSend(check_message(adapter, typed(payload)?)?),
-        (Category::Push, "send") => Payload::PushSend(typed(payload)?),
+        (Category::Push, "send") => Payload::PushSend(push::check(typed(payload)?)?),
         (Category::Messaging, "balance") => Payload::Balance(typed(payload)?),
         (Category::Messaging | Category::Push, _) => Payload::MessageQuery(check_message_query(typed(payload)?)?),
         (Category::Storage, "upload") => Payload::Upload(check_upload(typed(payload)?)?),

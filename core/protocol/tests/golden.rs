@@ -17,7 +17,7 @@ use tarishi_protocol::{
 };
 
 /// Every golden file; the folder must hold these and no other.
-const FILES: [&str; 39] = [
+const FILES: [&str; 40] = [
     "after",
     "codes",
     "fingerprints",
@@ -47,6 +47,7 @@ const FILES: [&str; 39] = [
     "payload_notify",
     "payload_payment_query",
     "payload_push_send",
+    "payload_push_send_options",
     "payload_refund",
     "payload_sync_courses",
     "payload_sync_grades",
@@ -204,6 +205,7 @@ fn payloads_are_read_and_written_back_equal() {
     payload::<Refund>("payload_refund");
     payload::<MessageSend>("payload_message_send");
     payload::<PushSend>("payload_push_send");
+    payload::<PushSend>("payload_push_send_options");
     payload::<MessageQuery>("payload_message_query");
     payload::<Empty>("payload_balance");
     payload::<Upload>("payload_upload");

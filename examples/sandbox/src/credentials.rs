@@ -41,3 +41,24 @@ pub const GOOGLE_DRIVE_CLIENT_ID: &str = "sandbox-drive-client";
 pub const GOOGLE_DRIVE_CLIENT_SECRET: &str = "sandbox-drive-secret";
 /// A refresh token that is good until it is revoked.
 pub const GOOGLE_DRIVE_REFRESH_TOKEN: &str = "sandbox-drive-refresh-token";
+/// FCM: the Firebase project.
+pub const FCM_PROJECT_ID: &str = "sandbox-project";
+/// FCM: the service account.
+pub const FCM_CLIENT_EMAIL: &str = "sandbox@sandbox-project.iam.gserviceaccount.com";
+/// FCM: the id of the service account's key.
+pub const FCM_KEY_ID: &str = "0000000000000000000000000000000000000000";
+/// FCM: whom the service account's assertions are for.
+pub const FCM_TOKEN_URI: &str = "https://oauth2.googleapis.com/token";
+/// FCM: the public half of the service account's key, PKCS#1 in base64.
+pub const FCM_PUBLIC_KEY: &str = "MIIBCgKCAQEAqxMV8xv8CZg537sPd6gwN80VCCdDLaPSIoxo19CSpkslul0ip5XVUVgIAy2XX5h71HKsKIDlvJQ0YcfTPW2htlsY\
+    l6DW46HHKzsqOjLwfgfaEUO5KrexZ7PLJ6q4gqtMNaUxUP2Ex2BoBMOBUTluElI9VStMaML6gZHZ/AoqyKCvzZdFPv6agg0XEaTN\
+    fgHw1k6TTI04F6KL+jpQf457hzFpeRNmN9qV3P05WERtgXIaza+yoXkTJOaS2YSR/H4+7LmTSi3Jt5iOZ2mv/kpP6559zk8FKLEJ\
+    1PKZ/698JblvWvIo4+g0C4W/FPNytmOEk+mJ8V4zxX1VfIocPxWfIwIDAQAB";
+/// APNs: the key's id.
+pub const APNS_KEY_ID: &str = "SANDBOXKEY";
+/// APNs: the team's id.
+pub const APNS_TEAM_ID: &str = "SANDBOXORG";
+/// APNs: the app.
+pub const APNS_BUNDLE_ID: &str = "org.example.sandbox";
+/// APNs: the public half of the key, an uncompressed point in base64.
+pub const APNS_PUBLIC_KEY: &str = "BABVnM/F3TokBkyyhxbD0/ecN2omqzbUZtJJ2Zi0j7GMuch7sjc8isLl9eEssNkGhZEit2Wok+iP4tuK8SIIb1g=";

@@ -18,6 +18,8 @@ pub enum Adapter {
     Flutterwave,
     /// Pesapal.
     Pesapal,
+    /// Firebase Cloud Messaging and Apple's Push Notification service.
+    Push,
     /// Meta's WhatsApp Cloud API.
     Whatsapp,
     /// Google Drive and its OAuth.
@@ -32,6 +34,7 @@ impl Adapter {
             Self::Sms => &[Call::Send, Call::Balance],
             Self::Flutterwave => &[Call::Charge, Call::Query, Call::Refund],
             Self::Pesapal => &[Call::Token, Call::Register, Call::Charge, Call::Query, Call::Refund],
+            Self::Push => &[Call::Token, Call::Send],
             Self::Whatsapp => &[Call::Send],
             Self::GoogleDrive => &[
                 Call::Authorize,
@@ -56,7 +59,7 @@ impl Adapter {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Call {
-    /// M-Pesa, Pesapal, Drive: the access token.
+    /// M-Pesa, Pesapal, push, Drive: the access token.
     Token,
     /// Pesapal: registration of an IPN address.
     Register,

@@ -19,6 +19,7 @@ mod google_drive;
 mod ledger;
 mod mpesa;
 mod pesapal;
+mod push;
 mod sandbox;
 mod sms;
 mod whatsapp;

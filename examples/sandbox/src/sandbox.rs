@@ -18,7 +18,7 @@ use crate::connection::{Line, LineListener};
 use crate::fault::Fault;
 use crate::ledger::LedgerEntry;
 use crate::world::{World, lock};
-use crate::{control, flutterwave, google_drive, mpesa, pesapal, sms, whatsapp};
+use crate::{control, flutterwave, google_drive, mpesa, pesapal, push, sms, whatsapp};
 
 /// How long a stopping sandbox waits for calls in hand.
 const STOP_WAIT: Duration = Duration::from_secs(1);
@@ -85,6 +85,7 @@ impl Sandbox {
             .nest("/sms", sms::router())
             .nest("/flutterwave", flutterwave::router())
             .nest("/pesapal", pesapal::router())
+            .nest("/push", push::router())
             .nest("/whatsapp", whatsapp::router())
             .nest("/google_drive", google_drive::router())
             .with_state(Arc::clone(&world))
@@ -140,6 +141,16 @@ impl Sandbox {
     /// Sets where webhooks of Flutterwave go; `None` for nowhere.
     pub fn set_flutterwave_webhook_url(&self, url: Option<String>) {
         *lock(&self.world.flutterwave_webhook_url) = url;
+    }
+
+    /// How many access tokens Google gave, and provider tokens APNs saw.
+    pub fn push_tokens(&self) -> (u32, u32) {
+        lock(&self.world.push).counts()
+    }
+
+    /// Google's access tokens are good no longer, before their time.
+    pub fn revoke_push_tokens(&self) {
+        lock(&self.world.push).revoke();
     }
 
     /// Forgets effects, faults and what is under way; configuration stays.

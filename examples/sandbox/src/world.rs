@@ -30,6 +30,7 @@ pub(crate) struct World {
     pub(crate) flutterwave_webhook_url: Mutex<Option<String>>,
     pub(crate) pesapal: Mutex<crate::pesapal::Book>,
     pub(crate) google_drive: Mutex<crate::google_drive::Book>,
+    pub(crate) push: Mutex<crate::push::Book>,
     pub(crate) callbacks: Callbacks,
     rng: Mutex<StdRng>,
     tasks: Mutex<JoinSet<()>>,
@@ -47,6 +48,7 @@ impl World {
             flutterwave: Mutex::default(),
             pesapal: Mutex::default(),
             google_drive: Mutex::default(),
+            push: Mutex::default(),
             flutterwave_webhook_url: Mutex::new(options.flutterwave_webhook_url.clone()),
             callbacks: Callbacks::new()?,
             rng: Mutex::new(StdRng::seed_from_u64(options.seed.unwrap_or_else(rand::random))),
@@ -74,6 +76,7 @@ impl World {
         lock(&self.flutterwave).reset();
         lock(&self.pesapal).reset();
         lock(&self.google_drive).reset();
+        lock(&self.push).reset();
         lock(&self.ledger).reset();
         lock(&self.faults).clear();
     }

@@ -7,7 +7,7 @@ use serde_json::Value;
 use tarishi_protocol::{OperationId, Payload, State};
 use uuid::Uuid;
 
-use super::{AdapterError, Booked, Disposition, Names, Outbound, Reference};
+use super::{AdapterError, Booked, Disposition, Names, Outbound, Reference, Targets};
 
 /// A tenant's settings and credentials for one adapter: name → text. `Debug` shows names only.
 #[derive(Clone, Default)]
@@ -82,6 +82,10 @@ pub struct Call<'a> {
     pub now: DateTime<Utc>,
     /// Names that mean one thing to every worker.
     pub names: &'a dyn Names,
+    /// For a push: the devices it goes to.
+    pub targets: &'a Targets,
+    /// An earlier call of this same step may have had its effect: the provider may see a double.
+    pub repeats_unknown: bool,
     /// The way out.
     pub outbound: &'a Outbound,
 }
@@ -105,6 +109,15 @@ pub struct Related {
     pub reference: Option<Reference>,
     /// How it ended.
     pub outcome: Option<Value>,
+}
+
+/// What an access token is needed for.
+#[derive(Clone, Copy, Debug)]
+pub struct TokenNeed<'a> {
+    /// The tenant's settings.
+    pub settings: &'a Settings,
+    /// The step: what an earlier one left, and the devices of a push; absent = for health.
+    pub step: Option<(Option<&'a Value>, &'a Targets)>,
 }
 
 /// What [`super::Adapter::health`] is told.

@@ -12,11 +12,11 @@ use tarishi_protocol::{Payload, catalog};
 pub(super) use self::{
     provider::{Provider, Script, Seen},
     recorded::Recorded,
-    stage::Stage,
+    stage::{Stage, phone},
 };
 use super::{
     Adapter, Answer, Disposition, Hook, News, Recovery, Reference, Related, Settings, Then, flutterwave, google_drive,
-    local_storage, mpesa, pesapal, registry, sms, whatsapp,
+    local_storage, mpesa, pesapal, push, registry, sms, whatsapp,
 };
 
 /// One adapter with what the suite needs to know of it.
@@ -70,6 +70,7 @@ fn subjects() -> Vec<Subject> {
         whatsapp::tests::subject(),
         flutterwave::tests::subject(),
         pesapal::tests::subject(),
+        push::tests::subject(),
         local_storage::tests::subject(),
         google_drive::tests::subject(),
     ]
@@ -110,7 +111,8 @@ fn an_adapter_describes_itself_as_the_catalog_knows_it() {
         }
         let mut names = BTreeSet::new();
         for setting in descriptor.settings {
-            let shaped = setting.name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_') && names.insert(setting.name);
+            let shaped = setting.name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
+                && names.insert(setting.name);
             assert!(shaped && !setting.help.is_empty(), "{name} {}", setting.name);
             assert!(
                 setting.name == "webhook_token" || descriptor.docs.contains(&env_name(descriptor.env_prefix, setting.name)),

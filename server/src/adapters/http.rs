@@ -6,6 +6,8 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
+use reqwest::header::{HeaderMap, RETRY_AFTER};
+
 use super::{AdapterError, Disposition};
 
 /// Bytes of a provider's answer, at most.
@@ -13,10 +15,17 @@ pub const ANSWER_BYTES_MAX: usize = 1024 * 1024;
 /// How long a connect may take.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// How long an idle connection of HTTP/2 is kept.
+const HTTP2_IDLE: Duration = Duration::from_secs(3_600);
+/// How often such a connection is asked whether it is still there.
+const HTTP2_PING: Duration = Duration::from_secs(60);
+
 /// The HTTP client of all adapters, with what stops a call that is begun too late.
 #[derive(Clone)]
 pub struct Outbound {
     client: reqwest::Client,
+    /// For providers that speak HTTP/2 only; few connections, kept for long.
+    http2: reqwest::Client,
     may_send: Arc<dyn Fn() -> bool + Send + Sync>,
 }
 
@@ -67,22 +76,30 @@ impl Outbound {
     pub fn new() -> Self {
         // A second install is refused and harmless.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let client = reqwest::Client::builder()
-            .connect_timeout(CONNECT_TIMEOUT)
-            .pool_idle_timeout(Duration::from_secs(30))
-            .redirect(reqwest::redirect::Policy::none())
-            .retry(reqwest::retry::never())
-            .no_proxy()
-            .user_agent(concat!("tarishi/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .expect("the TLS provider was installed above");
-        Self { client, may_send: Arc::new(|| true) }
+        let builder = || {
+            reqwest::Client::builder()
+                .connect_timeout(CONNECT_TIMEOUT)
+                .redirect(reqwest::redirect::Policy::none())
+                .retry(reqwest::retry::never())
+                .no_proxy()
+                .user_agent(concat!("tarishi/", env!("CARGO_PKG_VERSION")))
+        };
+        let client = builder().pool_idle_timeout(Duration::from_secs(30)).build();
+        let http2 = builder()
+            .http2_prior_knowledge()
+            .pool_idle_timeout(HTTP2_IDLE)
+            .http2_keep_alive_interval(HTTP2_PING)
+            .http2_keep_alive_timeout(CONNECT_TIMEOUT)
+            .http2_keep_alive_while_idle(true)
+            .build();
+        let made = "the TLS provider was installed above";
+        Self { client: client.expect(made), http2: http2.expect(made), may_send: Arc::new(|| true) }
     }
 
     /// The same client, which refuses to begin once `may_send` says no: a worker that slept through its lease sends nothing.
     #[must_use]
     pub fn guarded(&self, may_send: impl Fn() -> bool + Send + Sync + 'static) -> Self {
-        Self { client: self.client.clone(), may_send: Arc::new(may_send) }
+        Self { client: self.client.clone(), http2: self.http2.clone(), may_send: Arc::new(may_send) }
     }
 
     /// May a call still begin?
@@ -94,6 +111,11 @@ impl Outbound {
     /// A request to build on.
     pub fn request(&self, method: reqwest::Method, url: &str) -> reqwest::RequestBuilder {
         self.client.request(method, url)
+    }
+
+    /// A request over HTTP/2 and nothing else: by ALPN on TLS, from the first byte on the loopback's plain connections.
+    pub fn http2_request(&self, method: reqwest::Method, url: &str) -> reqwest::RequestBuilder {
+        self.http2.request(method, url)
     }
 
     /// Sends once and reads the whole answer within `deadline`.
@@ -113,44 +135,45 @@ impl Outbound {
         &self,
         request: reqwest::RequestBuilder,
         deadline: Duration,
-    ) -> Result<(HttpAnswer, reqwest::header::HeaderMap), AdapterError> {
+    ) -> Result<(HttpAnswer, HeaderMap), AdapterError> {
+        let (client, request) = request.build_split();
         let request = request
-            .build()
             .map_err(|_| AdapterError::new(Disposition::Misconfigured, "the provider's address or a header is not valid"))?;
         if !self.may_send() {
             return Err(AdapterError::new(Disposition::Transient, "the call was begun too late and nothing was sent"));
         }
-        tokio::time::timeout(deadline, self.exchange(request))
+        tokio::time::timeout(deadline, exchange(&client, request))
             .await
             .unwrap_or_else(|_| Err(AdapterError::new(Disposition::Ambiguous, "no answer before the deadline")))
     }
+}
 
-    async fn exchange(&self, request: reqwest::Request) -> Result<(HttpAnswer, reqwest::header::HeaderMap), AdapterError> {
-        let mut response = self.client.execute(request).await.map_err(|error| {
-            if error.is_connect() {
-                AdapterError::new(Disposition::Transient, "the provider could not be reached")
-            } else {
-                AdapterError::new(Disposition::Ambiguous, "the connection broke before the answer")
-            }
-        })?;
-        let status = response.status().as_u16();
-        let retry_after = response
-            .headers()
-            .get(reqwest::header::RETRY_AFTER)
-            .and_then(|value| value.to_str().ok()?.trim().parse().ok())
-            .map(Duration::from_secs);
-        let headers = response.headers().clone();
-        let mut body = Vec::new();
-        while let Some(chunk) = response
-            .chunk()
-            .await
-            .map_err(|_| AdapterError::new(Disposition::Ambiguous, "the connection broke within the answer"))?
-        {
-            if body.len() + chunk.len() > ANSWER_BYTES_MAX {
-                return Err(AdapterError::new(Disposition::Ambiguous, "the answer is too large"));
-            }
-            body.extend_from_slice(&chunk);
+/// One request and its whole answer.
+async fn exchange(client: &reqwest::Client, request: reqwest::Request) -> Result<(HttpAnswer, HeaderMap), AdapterError> {
+    let mut response = client.execute(request).await.map_err(|error| {
+        if error.is_connect() {
+            AdapterError::new(Disposition::Transient, "the provider could not be reached")
+        } else {
+            AdapterError::new(Disposition::Ambiguous, "the connection broke before the answer")
         }
-        Ok((HttpAnswer { status, retry_after, body }, headers))
+    })?;
+    let status = response.status().as_u16();
+    let retry_after = response
+        .headers()
+        .get(RETRY_AFTER)
+        .and_then(|value| value.to_str().ok()?.trim().parse().ok())
+        .map(Duration::from_secs);
+    let headers = response.headers().clone();
+    let mut body = Vec::new();
+    while let Some(chunk) = response
+        .chunk()
+        .await
+        .map_err(|_| AdapterError::new(Disposition::Ambiguous, "the connection broke within the answer"))?
+    {
+        if body.len() + chunk.len() > ANSWER_BYTES_MAX {
+            return Err(AdapterError::new(Disposition::Ambiguous, "the answer is too large"));
+        }
+        body.extend_from_slice(&chunk);
     }
+    Ok((HttpAnswer { status, retry_after, body }, headers))
 }

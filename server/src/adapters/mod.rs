@@ -11,6 +11,7 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 use serde_json::Value;
 use tarishi_protocol::Payload;
 
@@ -31,7 +32,9 @@ pub mod mpesa;
 mod names;
 pub mod oauth;
 pub mod pesapal;
+pub mod push;
 pub mod sms;
+mod target;
 pub mod whatsapp;
 
 pub use answer::*;
@@ -42,6 +45,7 @@ pub use hook::*;
 pub use http::Outbound;
 pub use names::Names;
 pub use oauth::OAuth;
+pub use target::*;
 
 /// Every adapter of this build, by name.
 #[must_use]
@@ -52,6 +56,7 @@ pub fn registry() -> BTreeMap<&'static str, Arc<dyn Adapter>> {
         Arc::new(local_storage::LocalStorage::default()),
         Arc::new(mpesa::Mpesa::default()),
         Arc::new(pesapal::Pesapal::default()),
+        Arc::new(push::Push::default()),
         Arc::new(sms::Sms::default()),
         Arc::new(whatsapp::WhatsApp::default()),
     ];
@@ -107,6 +112,39 @@ pub trait Adapter: Send + Sync {
     /// tokens, and calls [`Adapter::fetch_token`] only for adapters without.
     fn oauth(&self, _settings: &Settings) -> Option<Result<OAuth, AdapterError>> {
         None
+    }
+
+    /// Are the settings that have no `required` of their own complete too (one of several providers, say)?
+    fn is_complete(&self, _settings: &Settings) -> bool {
+        true
+    }
+
+    /// The name of the access token that is needed, for an adapter that has several; its only one has the empty name.
+    /// `None`: this call needs none. Asked for a step of an action that needs a token, and for health.
+    fn token_name(&self, _need: &TokenNeed<'_>) -> Option<String> {
+        Some(String::new())
+    }
+
+    /// Gets a new access token of this name; as [`Self::fetch_token`].
+    ///
+    /// # Errors
+    /// As [`Self::fetch_token`].
+    async fn fetch_named_token(
+        &self,
+        _name: &str,
+        settings: &Settings,
+        outbound: &Outbound,
+        _now: DateTime<Utc>,
+    ) -> Result<AccessToken, AdapterError> {
+        self.fetch_token(settings, outbound).await
+    }
+
+    /// What follows for a call whose access token could not be had: nothing was sent.
+    ///
+    /// # Errors
+    /// As a rule the error itself.
+    fn without_token(&self, _call: &Call<'_>, error: AdapterError) -> Result<Answer, AdapterError> {
+        Err(error)
     }
 
     /// What a delivery report says of a call whose own answer was lost and whose attempt the provider named: the message is

@@ -164,7 +164,8 @@ impl Config {
             settings.extend(file.into_iter().flatten().map(|(name, text)| (name.clone(), text.0.clone())));
             for spec in descriptor.settings {
                 let variable = format!("{}{}", descriptor.env_prefix, spec.name.to_ascii_uppercase());
-                if let Some(text) = self.environment.get(&variable).filter(|text| !text.is_empty()) {
+                let given = |name: &str| self.environment.get(name).filter(|text| !text.is_empty());
+                if let Some(text) = given(&variable).or_else(|| own_variable(spec.name).and_then(|name| given(&name))) {
                     settings.insert(spec.name.to_owned(), text.clone());
                 }
             }
@@ -176,6 +177,11 @@ impl Config {
         settings.retain(|name, _| known(name));
         settings
     }
+}
+
+/// Settings of an adapter that speaks to several providers are also known by their provider's name alone: `FCM_…`, `APNS_…`.
+fn own_variable(setting: &str) -> Option<String> {
+    (setting.starts_with("fcm_") || setting.starts_with("apns_")).then(|| setting.to_ascii_uppercase())
 }
 
 #[cfg(test)]

@@ -72,6 +72,20 @@ fn an_adapter_is_set_by_the_file_and_by_its_variables() {
 }
 
 #[test]
+fn settings_of_fcm_and_apns_are_known_by_their_provider_s_name_alone_too() {
+    let variables =
+        [("FCM_PROJECT_ID", "plain"), ("APNS_KEY_ID", "plain"), ("PUSH_APNS_KEY_ID", "prefixed"), ("DEFAULT_TTL_S", "5")];
+    let config = load("", &variables, Flags::default()).unwrap();
+    let registry = crate::adapters::registry();
+
+    let settings = config.adapter_settings(registry["push"].descriptor(), true);
+
+    assert_eq!((settings["fcm_project_id"].as_str(), settings["apns_key_id"].as_str()), ("plain", "prefixed"));
+    assert!(!settings.contains_key("default_ttl_s"));
+    assert!(!registry["push"].is_complete(&crate::adapters::Settings(settings)));
+}
+
+#[test]
 fn the_sandbox_brings_addresses_credentials_and_short_waits() {
     let flags = Flags { sandbox: Some("http://127.0.0.1:9".into()), ..Flags::default() };
     let variables = [("MPESA_CONSUMER_KEY", "real"), ("MPESA_POLL_MS", "70"), ("TARISHI_DATABASE", "/data/t.db")];

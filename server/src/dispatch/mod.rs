@@ -17,6 +17,7 @@ use crate::{
     store::{LaneRow, Ms, OperationRow},
 };
 
+mod audience;
 pub mod failpoint;
 pub mod janitor;
 mod names;

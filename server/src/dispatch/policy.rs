@@ -194,7 +194,13 @@ fn failed(row: &OperationRow, source: &Source, failure: &Failure, rules: &Rules,
         {
             ask_human(rules, now, &text)
         }
-        Disposition::Ambiguous => Decision { lane: LaneNews::Failing, ..unknown(row, rules, now, &text) },
+        Disposition::Ambiguous => {
+            let decision = unknown(row, rules, now, &text);
+            // A wait that the provider names counts for the repeat of a call that may be repeated too.
+            let waits = failure.retry_after.filter(|_| decision.state == Some(State::Ready));
+            let named = waits.map(|after| now + ms(after.min(RETRY_AFTER_MAX)));
+            Decision { lane: LaneNews::Failing, next_at: decision.next_at.max(named), ..decision }
+        }
         Disposition::Unauthorized if row.attempts <= TOKEN_RETRIES => {
             Decision { state: Some(State::Ready), next_at: Some(now), ..Decision::default() }
         }

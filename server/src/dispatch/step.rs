@@ -3,13 +3,15 @@
 use std::{sync::Arc, time::Duration};
 
 use chrono::{DateTime, Datelike as _, Utc};
-use tarishi_protocol::{State, check_payload};
+use tarishi_protocol::{State, catalog::Category, check_payload};
 use uuid::Uuid;
 
-use super::{failpoint, names::KeptNames, policy::Rules, rules::rules, tokens, webhook};
+use super::{audience, failpoint, names::KeptNames, policy::Rules, rules::rules, tokens, webhook};
 use crate::{
     App,
-    adapters::{ActionSpec, Adapter, AdapterError, Answer, Booked, Call, Disposition, Outbound, Recovery, Related, Settings},
+    adapters::{
+        ActionSpec, Adapter, AdapterError, Answer, Booked, Call, Disposition, Outbound, Recovery, Related, Settings, TokenNeed,
+    },
     oauth,
     store::{self, Evidence, Ms, Open, Opened, OperationRow, Settle, Settled, Source},
 };
@@ -187,7 +189,16 @@ impl Asked {
         let row = &self.row;
         let payload = check_payload(&row.adapter, &row.action, row.version, &row.payload)
             .map_err(|problem| AdapterError::new(Disposition::Rejected, problem.detail))?;
-        let token = if self.spec.needs_token { tokens::access_token(app, &row.tenant, adapter, settings).await? } else { None };
+        let audience = audience::Devices::of(app, &row.tenant, &payload).await?;
+        let need = TokenNeed { settings, step: Some((row.memo.as_ref(), audience.targets())) };
+        let token_name = if self.spec.needs_token { adapter.token_name(&need) } else { None };
+        let (token, no_token) = match &token_name {
+            None => (None, None),
+            Some(name) => match tokens::access_token(app, &row.tenant, adapter, settings, name).await {
+                Ok(token) => (Some(token), None),
+                Err(error) => (None, Some(error)),
+            },
+        };
         let related = self.related.as_ref().map(|row| Related {
             operation_id: row.id,
             action: row.action.clone(),
@@ -200,7 +211,7 @@ impl Asked {
         let callback = app.vault.callback_token(&row.tenant, self.attempt);
         let booked = booked(app, row, now).await?;
         let names = KeptNames { store: Arc::clone(&app.store), tenant: row.tenant.clone(), adapter: row.adapter.clone() };
-        let answer = ask(Call {
+        let call = Call {
             tenant: &row.tenant,
             operation_id: row.id,
             action: &row.action,
@@ -211,19 +222,33 @@ impl Asked {
             related: related.as_ref(),
             booked: booked.as_ref(),
             settings,
-            access_token: token.as_deref(),
+            access_token: token.as_ref().map(|token| token.text.as_str()),
             callback_url: &format!("{}/k/{}/{callback}", app.config.base_url(), self.attempt.simple()),
             first_opened_at: opened,
             polls: row.polls,
             now,
             names: &names,
+            targets: audience.targets(),
+            repeats_unknown: row.earlier_unknown,
             outbound: &self.outbound,
-        })
-        .await;
-        if let (Err(error), Some(token)) = (&answer, &token)
-            && error.disposition == Disposition::Unauthorized
-        {
-            tokens::refused(app, &row.tenant, adapter.descriptor().name, token).await;
+        };
+        let answer = match no_token {
+            Some(error) => adapter.without_token(&call, error),
+            None => ask(call).await,
+        };
+        audience.forget_dead(app).await;
+        let answer = match (answer, &token, &token_name) {
+            (Err(error), Some(token), Some(name)) if error.disposition == Disposition::Unauthorized => {
+                tokens::refused(app, &row.tenant, adapter.descriptor().name, name, &token.text).await;
+                // Tries that failed for another reason do not use up the one that a token's end is met with.
+                let ended = !token.fresh && row.attempts > 1;
+                Err(if ended { AdapterError { disposition: Disposition::Transient, ..error } } else { error })
+            }
+            (answer, ..) => answer,
+        };
+        let is_message = matches!(adapter.descriptor().category, Category::Messaging | Category::Push);
+        if is_message && row.earlier_unknown && matches!(answer, Ok(Answer::Succeeded { .. } | Answer::Next { .. })) {
+            app.metrics.count_possible_duplicate(adapter.descriptor().name);
         }
         answer
     }

@@ -26,11 +26,27 @@ struct Kept {
     refresh_at: Ms,
 }
 
+/// A token, and whether it was fetched for this call.
+pub struct Token {
+    /// The token.
+    pub text: String,
+    /// No call has used it before: one that is refused is no matter of its age.
+    pub fresh: bool,
+}
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Token").field("fresh", &self.fresh).finish_non_exhaustive()
+    }
+}
+
 type Cell = Arc<tokio::sync::Mutex<Option<Kept>>>;
+/// By tenant, and adapter with the token's name.
+type Cells = HashMap<(String, String), Cell>;
 
 /// The tokens of this process. `Debug` shows none.
 #[derive(Default)]
-pub struct Tokens(Mutex<HashMap<(String, &'static str), Cell>>);
+pub struct Tokens(Mutex<Cells>);
 
 impl fmt::Debug for Tokens {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -39,13 +55,18 @@ impl fmt::Debug for Tokens {
 }
 
 impl Tokens {
-    fn cell(&self, tenant: &str, adapter: &'static str) -> Cell {
+    fn cell(&self, tenant: &str, token: &str) -> Cell {
         let mut cells = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(cells.entry((tenant.to_owned(), adapter)).or_default())
+        Arc::clone(cells.entry((tenant.to_owned(), token.to_owned())).or_default())
     }
 }
 
-/// The adapter's access token, fetched if there is none that is still good; `None` for an adapter without tokens.
+/// What a token is kept as: an adapter's only one by its name alone.
+fn key(adapter: &str, name: &str) -> String {
+    if name.is_empty() { adapter.to_owned() } else { format!("{adapter}/{name}") }
+}
+
+/// The adapter's access token of this name, fetched if there is none that is still good.
 ///
 /// # Errors
 /// The provider gave none. Nothing was done, so what was unclear is [`Disposition::Transient`].
@@ -54,47 +75,46 @@ pub async fn access_token(
     tenant: &str,
     adapter: &dyn Adapter,
     settings: &Settings,
-) -> Result<Option<String>, AdapterError> {
-    let descriptor = adapter.descriptor();
-    if !descriptor.actions.iter().any(|action| action.needs_token) {
-        return Ok(None);
-    }
-    let cell = app.tokens.cell(tenant, descriptor.name);
+    name: &str,
+) -> Result<Token, AdapterError> {
+    let key = key(adapter.descriptor().name, name);
+    let cell = app.tokens.cell(tenant, &key);
     if let Some(provider) = adapter.oauth(settings) {
         let turn = cell.lock_owned().await;
-        return oauth::access_token(app, tenant, descriptor.name, provider?, settings, turn).await.map(Some);
+        let text = oauth::access_token(app, tenant, adapter.descriptor().name, provider?, settings, turn).await?;
+        return Ok(Token { text, fresh: false });
     }
     // Held while fetching: whoever comes meanwhile waits for the same token.
     let mut kept = cell.lock().await;
     let now = app.clock.now_ms();
     if kept.is_none() {
-        *kept = stored(app, tenant, descriptor.name).await;
+        *kept = stored(app, tenant, &key).await;
     }
     if let Some(good) = kept.as_ref().filter(|kept| now < kept.refresh_at) {
-        return Ok(Some(good.token.clone()));
+        return Ok(Token { text: good.token.clone(), fresh: false });
     }
-    let fetched = adapter.fetch_token(settings, &app.outbound).await.map_err(certain)?;
+    let fetched = adapter.fetch_named_token(name, settings, &app.outbound, app.clock.now()).await.map_err(certain)?;
     let ahead = AHEAD.min(fetched.expires_in / 2);
     let refresh_at = now + Ms::try_from((fetched.expires_in - ahead).as_millis()).unwrap_or(0);
     let row = AuthTokenRow {
         tenant: tenant.to_owned(),
-        adapter: descriptor.name.to_owned(),
-        sealed: app.vault.seal(tenant, &purpose(descriptor.name), fetched.token.as_bytes()),
+        sealed: app.vault.seal(tenant, &purpose(&key), fetched.token.as_bytes()),
+        adapter: key,
         expires_at: refresh_at,
     };
     if let Err(error) = app.store.put_auth_token(row).await {
-        tracing::warn!(%error, adapter = descriptor.name, "an access token could not be stored");
+        tracing::warn!(%error, adapter = adapter.descriptor().name, "an access token could not be stored");
     }
     *kept = Some(Kept { token: fetched.token.clone(), refresh_at });
-    Ok(Some(fetched.token))
+    Ok(Token { text: fetched.token, fresh: true })
 }
 
 /// The provider refused a token: forget it, unless another call has replaced it meanwhile.
-pub async fn refused(app: &App, tenant: &str, adapter: &'static str, token: &str) {
+pub async fn refused(app: &App, tenant: &str, adapter: &'static str, name: &str, token: &str) {
     if app.adapters.get(adapter).is_some_and(|adapter| adapter.oauth(&Settings::default()).is_some()) {
         return oauth::refused(app, tenant, adapter, token).await;
     }
-    let cell = app.tokens.cell(tenant, adapter);
+    let cell = app.tokens.cell(tenant, &key(adapter, name));
     let mut kept = cell.lock().await;
     if kept.as_ref().is_some_and(|kept| kept.token == token) {
         // Kept as one that must be refreshed, so that the stored copy is not taken for good.

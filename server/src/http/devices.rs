@@ -18,6 +18,7 @@ use super::{
     refusal::Refusal,
 };
 use crate::{
+    adapters::PushKind,
     app::App,
     clock::date,
     credentials::{Caller, bad_scope, is_account},
@@ -25,6 +26,8 @@ use crate::{
 };
 
 const SCOPES: [&str; 2] = ["admin", "devices"];
+/// Bytes of a push token, at most.
+const PUSH_TOKEN_BYTES_MAX: usize = 4_096;
 
 /// `GET /api/v2/devices/me`.
 pub(super) async fn me(caller: Caller) -> Result<Json<Value>, Refusal> {
@@ -33,6 +36,44 @@ pub(super) async fn me(caller: Caller) -> Result<Json<Value>, Refusal> {
         "tenant": device.tenant, "device": device.device, "account": device.account,
         "scopes": device.grants.scopes, "caps": device.grants.caps,
     })))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PushToken {
+    kind: String,
+    token: String,
+}
+
+/// `PUT /api/v2/devices/me/push-token`: where this device takes its notifications; said at each start of the app.
+pub(super) async fn take_pushes(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<StatusCode, Refusal> {
+    let device = caller.device()?.row;
+    let PushToken { kind, token } = body::json(&headers, body).await?;
+    let Some(kind) = PushKind::from_word(&kind) else {
+        return Err(Refusal::field(Code::InvalidValue, "kind", "must be fcm, fid or apns"));
+    };
+    let plain = match kind {
+        PushKind::Fcm | PushKind::Fid => token.bytes().all(|byte| byte.is_ascii_graphic()),
+        PushKind::Apns => token.bytes().all(|byte| byte.is_ascii_hexdigit()),
+    };
+    if token.is_empty() || token.len() > PUSH_TOKEN_BYTES_MAX || !plain {
+        let detail = "must be the provider's text as it is: visible ASCII, hex digits for APNs";
+        return Err(Refusal::field(Code::InvalidValue, "token", detail));
+    }
+    app.register_push_token(&device.tenant, &device.device, kind, &token).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// `DELETE /api/v2/devices/me/push-token`: it takes none any more (the user signed out).
+pub(super) async fn take_no_pushes(State(app): State<Arc<App>>, caller: Caller) -> Result<StatusCode, Refusal> {
+    let device = caller.device()?.row;
+    app.store.remove_push_token(&device.tenant, &device.device).await?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 #[derive(Deserialize)]

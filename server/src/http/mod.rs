@@ -49,6 +49,7 @@ pub fn router(app: Arc<App>) -> Router {
         // Devices: everything they need is one exchange.
         .route("/api/v2/sync", post(sync::sync))
         .route("/api/v2/devices/me", get(devices::me))
+        .route("/api/v2/devices/me/push-token", put(devices::take_pushes).delete(devices::take_no_pushes))
         // The tenant's backend.
         .route("/api/v2/devices", get(devices::list).post(devices::enrol))
         .route("/api/v2/devices/{device}", delete(devices::revoke))

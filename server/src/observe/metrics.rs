@@ -29,6 +29,10 @@ impl Default for Metrics {
         let requests = PrometheusBuilder::new().build_recorder();
         with_local_recorder(&requests, || {
             describe_counter!("tarishi_http_requests_total", "HTTP requests answered, by route and status");
+            describe_counter!(
+                "tarishi_possible_duplicate_total",
+                "Messages sent again after a call of unknown outcome, by adapter"
+            );
         });
         Self { requests }
     }
@@ -41,6 +45,11 @@ impl Metrics {
             let labels = [("method", method.to_owned()), ("route", route.to_owned()), ("status", status.to_string())];
             counter!("tarishi_http_requests_total", &labels).increment(1);
         });
+    }
+
+    /// A message was sent again after a call of unknown outcome: the provider may have it twice.
+    pub fn count_possible_duplicate(&self, adapter: &'static str) {
+        with_local_recorder(&self.requests, || counter!("tarishi_possible_duplicate_total", "adapter" => adapter).increment(1));
     }
 
     /// Everything, as text.

@@ -4,7 +4,7 @@
 //! milliseconds since 1970 by the server's clock, passed in. Ids of another tenant or account are "not found".
 
 use async_trait::async_trait;
-use tarishi_protocol::{Cancellation, OperationId, Receipt, SyncResponse};
+use tarishi_protocol::{Audience, Cancellation, OperationId, Receipt, SyncResponse};
 use uuid::Uuid;
 
 mod rows;
@@ -127,6 +127,17 @@ pub trait Store: Send + Sync {
         value: &str,
         instead_of: Option<&str>,
     ) -> Result<String>;
+
+    // ---- where notifications go
+
+    /// Stores where a device takes its notifications; what another device had with the same token is removed.
+    async fn put_push_token(&self, row: PushTokenRow) -> Result<()>;
+    /// The device takes none any more; false if it took none.
+    async fn remove_push_token(&self, tenant: &str, device: &str) -> Result<bool>;
+    /// Where the notifications of an audience go, by device.
+    async fn push_tokens(&self, tenant: &str, to: &Audience) -> Result<Vec<PushTokenRow>>;
+    /// The provider says that this token is dead; false if it has been replaced or registered again since.
+    async fn forget_push_token(&self, dead: PushTokenRow) -> Result<bool>;
 
     // ---- intake and feed
 

@@ -12,6 +12,7 @@ mod limits;
 mod panics;
 mod pesapal;
 mod providers;
+mod push;
 mod verdicts;
 mod webhooks;
 mod whatsapp;

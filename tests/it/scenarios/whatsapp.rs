@@ -127,6 +127,7 @@ async fn without_answer_and_status_there_are_two_at_most_and_one_if_resending_is
     let (phone, record) = send(&world, template(&json!(AMINA))).await;
     assert_eq!(record.state, DeviceState::Succeeded);
     assert_eq!(sent(&world, AMINA).len(), 2);
+    assert!(world.metrics().await.contains("tarishi_possible_duplicate_total{adapter=\"whatsapp\"} 1"));
 
     set(&world, DEFAULT_TENANT, &[("resend", "off")]).await;
     world.hosted.sandbox.add_fault(fault().timeout_after().callback(CallbackFault::Lost).times(1));

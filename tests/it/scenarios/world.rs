@@ -111,6 +111,11 @@ impl World {
         self.hosted.server.app().store.operation(DEFAULT_TENANT, id).await.unwrap().unwrap()
     }
 
+    /// The server's figures, as Prometheus reads them.
+    pub(super) async fn metrics(&self) -> String {
+        self.http.get(format!("{}/metrics", self.url())).send().await.unwrap().text().await.unwrap()
+    }
+
     /// How many rows a table of the server has.
     pub(super) fn count(&self, table: &str) -> i64 {
         let conn = rusqlite::Connection::open(&self.hosted.server.app().config.database).unwrap();
@@ -120,7 +125,7 @@ impl World {
 
 /// Plain HTTP, without a client's manners.
 #[expect(clippy::disallowed_methods, reason = "a stranger at the door")]
-fn client() -> reqwest::Client {
+pub(super) fn client() -> reqwest::Client {
     reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().unwrap()
 }
 

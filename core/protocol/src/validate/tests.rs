@@ -121,3 +121,36 @@ fn a_mobile_money_network_is_named_to_flutterwave_only_and_as_it_knows_it() {
         assert_eq!((problem.code.as_str(), problem.field.as_deref()), (code, Some("payload.network")), "{adapter} {more}");
     }
 }
+
+#[test]
+fn a_push_that_no_provider_would_take_is_refused_with_its_field() {
+    let push = |to: &str, more: &str| format!(r#"{{"to":{to},"title":"Fees","body":"Paid"{more}}}"#);
+    let user = r#"{"user":"acc_9"}"#;
+    let swap = |to: &str, more: &str| problem("push", "send", &push(to, more));
+    assert!(check_payload("push", "send", 1, &push(user, r#","data":{"n":7,"deep":{"a":[1]}},"ttl_s":0"#)).is_ok());
+    assert_eq!(swap(r#"{"user":""}"#, ""), named("invalid_value", "payload.to.user"));
+    assert_eq!(swap(r#"{"list":[]}"#, ""), named("invalid_value", "payload.to.list"));
+    assert_eq!(swap(r#"{"list":["a",""]}"#, ""), named("invalid_value", "payload.to.list[1]"));
+    for name in ["from", "message_type", "google.c", "gcm.n.e", "aps", "ntf", "title", ""] {
+        let data = format!(r#","data":{{"{name}":"x"}}"#);
+        assert_eq!(swap(user, &data), named("invalid_value", &format!("payload.data.{name}")));
+    }
+    assert_eq!(swap(user, r#","ttl_s":2419201"#), named("invalid_value", "payload.ttl_s"));
+    assert_eq!(swap(user, r#","collapse_key":"a b""#), named("invalid_value", "payload.collapse_key"));
+    assert_eq!(swap(user, &format!(r#","collapse_key":"{}""#, "k".repeat(65))), named("invalid_value", "payload.collapse_key"));
+    assert_eq!(swap(user, r#","priority":"urgent""#), named("wrong_type", "payload.priority"));
+    let empty = r#"{"to":{"user":"a"},"title":"","body":" "}"#;
+    assert_eq!(problem("push", "send", empty), named("invalid_value", "payload.title"));
+}
+
+#[test]
+fn a_push_is_bounded_to_the_byte_that_apns_counts_and_its_largest_part_is_named() {
+    let push =
+        |body: usize, more: &str| format!(r#"{{"to":{{"user":"a"}},"title":"Fees","body":"{}"{more}}}"#, "x".repeat(body));
+    let counted = br#"{"aps":{"alert":{"title":"Fees","body":""},"sound":"default","mutable-content":1},"ntf":""}"#.len() + 32;
+    let most = limits::PUSH_BYTES_MAX - counted;
+    assert!(check_payload("push", "send", 1, &push(most, "")).is_ok());
+    assert_eq!(problem("push", "send", &push(most + 1, "")), named("payload_too_large", "payload.body"));
+    let data = format!(r#","data":{{"small":"x","blob":"{}"}}"#, "x".repeat(4_000));
+    assert_eq!(problem("push", "send", &push(10, &data)), named("payload_too_large", "payload.data.blob"));
+}

@@ -7,4 +7,6 @@ mod host;
 #[cfg(test)]
 mod mpesa;
 #[cfg(test)]
+mod push;
+#[cfg(test)]
 mod sms;

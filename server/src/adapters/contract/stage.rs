@@ -10,7 +10,7 @@ use chrono::{DateTime, Utc};
 use tarishi_protocol::{OperationId, Payload};
 use uuid::Uuid;
 
-use crate::adapters::{AdapterError, Call, Hook, Names, Outbound, Related, Settings};
+use crate::adapters::{AdapterError, Call, Hook, Names, Outbound, PushKind, PushTarget, Related, Settings, Targets};
 
 /// Everything of a call that lives longer than it.
 pub(in crate::adapters) struct Stage {
@@ -18,6 +18,8 @@ pub(in crate::adapters) struct Stage {
     pub(in crate::adapters) settings: Settings,
     pub(in crate::adapters) related: Option<Related>,
     pub(in crate::adapters) memo: Option<serde_json::Value>,
+    pub(in crate::adapters) targets: Targets,
+    pub(in crate::adapters) repeats_unknown: bool,
     pub(in crate::adapters) outbound: Outbound,
     pub(in crate::adapters) names: MemoryNames,
     pub(in crate::adapters) attempt_id: Uuid,
@@ -34,6 +36,8 @@ impl Stage {
             settings,
             related: None,
             memo: None,
+            targets: Targets::new(vec![phone(PushKind::Fcm, "fcm-registration-token-1", now)]),
+            repeats_unknown: false,
             outbound: Outbound::new(),
             names: MemoryNames::default(),
             attempt_id: Uuid::from_u128(0x0198_0000_0000_7000_8000_0000_0000_0001),
@@ -61,6 +65,8 @@ impl Stage {
             polls: self.polls,
             now: self.now,
             names: &self.names,
+            targets: &self.targets,
+            repeats_unknown: self.repeats_unknown,
             outbound: &self.outbound,
         }
     }
@@ -94,4 +100,9 @@ impl Names for MemoryNames {
         }
         Ok(kept.clone())
     }
+}
+
+/// A device that takes notifications.
+pub(in crate::adapters) fn phone(kind: PushKind, token: &str, registered_at: DateTime<Utc>) -> PushTarget {
+    PushTarget { device: format!("phone-of-{token}"), kind, token: token.to_owned(), registered_at }
 }

@@ -169,6 +169,20 @@ fn a_harmless_repeat_is_made_within_its_window_only() {
 }
 
 #[test]
+fn a_harmless_repeat_waits_as_long_as_the_provider_says() {
+    let within = Recovery::ResendSameKey { window: Duration::from_secs(60) };
+    let unknown = |wait: Option<u64>| {
+        let error = AdapterError::new(Disposition::Ambiguous, "unavailable").with_code("UNAVAILABLE");
+        let wait = wait.map(Duration::from_secs);
+        let error = wait.into_iter().fold(error, AdapterError::with_retry_after);
+        decide(&row(State::Calling), &call(), &Evidence::Failure(error.into()), &rules(within), NOW).unwrap()
+    };
+    assert_eq!((unknown(None).state, unknown(None).next_at), (Some(State::Ready), Some(NOW + 1_000)));
+    assert_eq!(unknown(Some(30)).next_at, Some(NOW + 30_000));
+    assert_eq!(unknown(Some(7_200)).next_at, Some(NOW + 3_600_000), "an hour at most");
+}
+
+#[test]
 fn not_found_is_believed_only_after_the_settle_time() {
     let query = Recovery::Query { settle_after: Duration::from_secs(60) };
     let not_found = Evidence::Answer(Answer::NotFound);

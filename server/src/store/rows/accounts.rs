@@ -141,6 +141,29 @@ pub struct AuthTokenRow {
     pub expires_at: Ms,
 }
 
+/// Where one device takes its notifications. `Debug` shows no token.
+#[derive(Clone, Eq, PartialEq)]
+pub struct PushTokenRow {
+    /// Whose.
+    pub tenant: String,
+    /// Which device.
+    pub device: String,
+    /// `fcm`, `fid` or `apns`.
+    pub kind: String,
+    /// The token, sealed.
+    pub sealed: Vec<u8>,
+    /// SHA-256 of it.
+    pub token_hash: [u8; 32],
+    /// Since when; moved by each registration.
+    pub registered_at: Ms,
+}
+
+impl std::fmt::Debug for PushTokenRow {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PushTokenRow").field("device", &self.device).field("kind", &self.kind).finish_non_exhaustive()
+    }
+}
+
 /// Who asks.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Actor {

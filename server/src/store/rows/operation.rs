@@ -72,7 +72,8 @@ pub struct OperationRow {
     pub first_opened_at: Option<Ms>,
     /// Since when the outcome is unknown and no reference is known.
     pub ambiguous_at: Option<Ms>,
-    /// A call of this effect before the last may have had it. Only `settle` looks; elsewhere it is false.
+    /// A call of this effect before the last may have had it. Only *open* (for the present step) and `settle` look; elsewhere
+    /// it is false.
     pub earlier_unknown: bool,
     /// When it was taken in.
     pub created_at: Ms,

@@ -79,6 +79,7 @@ fn device_row(row: &Row<'_>) -> Result<DeviceRow> {
 }
 
 pub(super) fn revoke_device(conn: &Connection, tenant: &str, device: &str, now: Ms) -> Result<bool> {
+    super::push::remove(conn, tenant, device)?;
     let sql = "UPDATE devices SET revoked_at = coalesce(revoked_at, ?3) WHERE tenant_id = ?1 AND device_id = ?2";
     Ok(conn.execute(sql, params![tenant, device, now])? == 1)
 }

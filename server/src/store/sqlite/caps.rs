@@ -1,7 +1,7 @@
 //! How much a credential may do in a day. Reserved when a call is opened, given back when it certainly did nothing.
 
 use rusqlite::{Connection, OptionalExtension, params};
-use tarishi_protocol::{Code, Payload, Problem};
+use tarishi_protocol::{Audience, Code, Payload, Problem};
 
 use super::{accounts, intake::Desk, map};
 use crate::store::{Actor, Caps, Checked, Grants, Ms, OperationRow, Result};
@@ -26,7 +26,8 @@ pub(super) fn of(payload: &Payload) -> Use {
             Use { amount: refund.amount.as_ref().map_or(0, tarishi_protocol::Money::minor_units), messages: 0 }
         }
         Payload::MessageSend(send) => Use { amount: 0, messages: i64::try_from(send.to.0.len()).unwrap_or(i64::MAX) },
-        Payload::PushSend(_) | Payload::Notify(_) => Use { amount: 0, messages: 1 },
+        Payload::PushSend(send) => Use { amount: 0, messages: people(&send.to) },
+        Payload::Notify(notify) => Use { amount: 0, messages: people(&notify.to) },
         Payload::PaymentQuery(_)
         | Payload::MessageQuery(_)
         | Payload::Balance(_)
@@ -39,6 +40,13 @@ pub(super) fn of(payload: &Payload) -> Use {
         | Payload::SyncCourses(_)
         | Payload::CreateCourse(_)
         | Payload::Free(_) => Use::default(),
+    }
+}
+
+fn people(to: &Audience) -> i64 {
+    match to {
+        Audience::User(_) | Audience::Device(_) => 1,
+        Audience::List(list) => i64::try_from(list.len()).unwrap_or(i64::MAX),
     }
 }
 

@@ -127,7 +127,8 @@ pub(super) fn open_attempt(conn: &Connection, open: &Open) -> Result<Opened> {
     }
     write_open(conn, open, &row)?;
     let related = related(conn, &row, &payload)?.map(Box::new);
-    let operation = Box::new(map::load(conn, &open.tenant, open.id)?.unwrap_or(row));
+    let mut operation = Box::new(map::load(conn, &open.tenant, open.id)?.unwrap_or(row));
+    operation.earlier_unknown = operation.attempts > 1 && read::repeats_unknown(conn, &operation)?;
     Ok(Opened::Yes { operation, related })
 }
 

@@ -7,13 +7,14 @@ use std::{path::Path, sync::Mutex};
 
 use async_trait::async_trait;
 use rusqlite::{Connection, OpenFlags};
-use tarishi_protocol::{Cancellation, OperationId, Receipt, SyncResponse};
+use tarishi_protocol::{Audience, Cancellation, OperationId, Receipt, SyncResponse};
 use uuid::Uuid;
 
 use super::{
     ApiKeyRow, AttemptFilter, AttemptRow, AuthTokenRow, DeviceRow, Error, EventState, ExchangeOutcome, Figures, GrantStatus,
     Intake, IntegrationRow, LaneRow, Lease, Ms, OAuthGrantRow, OAuthStateRow, Open, Opened, OperationFilter, OperationRow,
-    Result, Retention, Settle, Settled, Store, Submission, TenantRow, TokenRow, VerdictRow, WebhookEventRow, WebhookRow,
+    PushTokenRow, Result, Retention, Settle, Settled, Store, Submission, TenantRow, TokenRow, VerdictRow, WebhookEventRow,
+    WebhookRow,
 };
 
 mod accounts;
@@ -28,6 +29,7 @@ mod lock;
 mod map;
 mod oauth;
 mod order;
+mod push;
 mod read;
 mod schema;
 mod settle;
@@ -267,6 +269,23 @@ impl Store for SqliteStore {
         let [tenant, adapter, name, value] = [tenant, adapter, name, value].map(str::to_owned);
         let instead_of = instead_of.map(str::to_owned);
         self.writer.write(move |conn| oauth::provider_name(conn, &tenant, &adapter, &name, &value, instead_of.as_deref())).await
+    }
+
+    async fn put_push_token(&self, row: PushTokenRow) -> Result<()> {
+        self.writer.write(move |conn| push::put(conn, &row)).await
+    }
+
+    async fn remove_push_token(&self, tenant: &str, device: &str) -> Result<bool> {
+        let (tenant, device) = (tenant.to_owned(), device.to_owned());
+        self.writer.write(move |conn| push::remove(conn, &tenant, &device)).await
+    }
+
+    async fn push_tokens(&self, tenant: &str, to: &Audience) -> Result<Vec<PushTokenRow>> {
+        self.read(|conn| push::targets(conn, tenant, to)).await
+    }
+
+    async fn forget_push_token(&self, dead: PushTokenRow) -> Result<bool> {
+        self.writer.write(move |conn| push::forget(conn, &dead)).await
     }
 
     async fn exchange(&self, intake: Intake) -> Result<ExchangeOutcome> {

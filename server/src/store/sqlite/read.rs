@@ -120,6 +120,15 @@ pub(super) fn earlier_unknown(conn: &Connection, row: &OperationRow) -> Result<b
     unknown_call(conn, row, row.attempt_id)
 }
 
+/// The call that is opened now repeats one that may have had its effect: no step was finished since.
+pub(super) fn repeats_unknown(conn: &Connection, row: &OperationRow) -> Result<bool> {
+    let sql = "SELECT 1 FROM attempts WHERE tenant_id = ?1 AND operation_id = ?2 AND kind = 'effect' AND attempt_id <> ?3 \
+               AND result IN ('ambiguous', 'lost') AND opened_at >= ?4 AND attempt_id > coalesce((SELECT max(attempt_id) \
+               FROM attempts WHERE tenant_id = ?1 AND operation_id = ?2 AND result = 'next'), x'')";
+    let Some((first, last)) = row.first_opened_at.zip(row.attempt_id) else { return Ok(false) };
+    Ok(conn.prepare_cached(sql)?.exists(params![row.tenant, row.id.as_bytes(), last.as_bytes(), first])?)
+}
+
 fn unknown_call(conn: &Connection, row: &OperationRow, but: Option<Uuid>) -> Result<bool> {
     let Some(first) = row.first_opened_at else { return Ok(false) };
     let sql = "SELECT 1 FROM attempts WHERE tenant_id = ?1 AND operation_id = ?2 AND kind = 'effect' AND opened_at >= ?3 \

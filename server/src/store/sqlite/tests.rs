@@ -12,6 +12,7 @@ mod keys;
 mod oauth;
 mod order;
 mod parents;
+mod push;
 mod restore;
 mod unknown;
 mod upkeep;

@@ -1,0 +1,85 @@
+//! The devices that a push goes to: looked up before each step, and forgotten where the provider says that they are dead.
+
+use chrono::DateTime;
+use tarishi_protocol::Payload;
+
+use crate::{
+    App,
+    adapters::{AdapterError, Disposition, PushKind, PushTarget, Targets},
+    store::PushTokenRow,
+};
+
+/// What a token is sealed for.
+const PURPOSE: &str = "push_token";
+
+/// The devices of one step.
+pub(super) struct Devices {
+    rows: Vec<PushTokenRow>,
+    targets: Targets,
+}
+
+impl Devices {
+    /// Those of the payload's audience; none for a payload that is no push.
+    ///
+    /// # Errors
+    /// [`Disposition::Transient`]: the store failed, and nothing was sent.
+    pub(super) async fn of(app: &App, tenant: &str, payload: &Payload) -> Result<Self, AdapterError> {
+        let Payload::PushSend(send) = payload else { return Ok(Self { rows: Vec::new(), targets: Targets::default() }) };
+        let rows = app.store.push_tokens(tenant, &send.to).await.map_err(|error| {
+            tracing::error!(%error, "the devices of an audience cannot be read");
+            AdapterError::new(Disposition::Transient, "the devices cannot be read")
+        })?;
+        let targets = Targets::new(rows.iter().filter_map(|row| target(app, row)).collect());
+        Ok(Self { rows, targets })
+    }
+
+    pub(super) fn targets(&self) -> &Targets {
+        &self.targets
+    }
+
+    /// Removes what the provider said is dead, unless the device has registered again since it was looked up.
+    pub(super) async fn forget_dead(&self, app: &App) {
+        let dead = self.targets.dead();
+        for row in self.rows.iter().filter(|row| dead.contains(&row.device)) {
+            match app.store.forget_push_token(row.clone()).await {
+                Ok(forgotten) => tracing::info!(device = row.device, forgotten, "a push token is dead"),
+                // It is found dead again with the next push.
+                Err(error) => tracing::warn!(%error, device = row.device, "a dead push token could not be removed"),
+            }
+        }
+    }
+}
+
+fn target(app: &App, row: &PushTokenRow) -> Option<PushTarget> {
+    let opened = app.vault.open(&row.tenant, PURPOSE, &row.sealed).ok().and_then(|token| String::from_utf8(token).ok());
+    let (Some(kind), Some(token)) = (PushKind::from_word(&row.kind), opened) else {
+        tracing::warn!(device = row.device, "a push token cannot be read");
+        return None;
+    };
+    let registered_at = DateTime::from_timestamp_millis(row.registered_at)?;
+    Some(PushTarget { device: row.device.clone(), kind, token, registered_at })
+}
+
+impl App {
+    /// A device says where it takes its notifications.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub async fn register_push_token(
+        &self,
+        tenant: &str,
+        device: &str,
+        kind: PushKind,
+        token: &str,
+    ) -> crate::store::Result<()> {
+        let row = PushTokenRow {
+            tenant: tenant.to_owned(),
+            device: device.to_owned(),
+            kind: kind.as_str().to_owned(),
+            sealed: self.vault.seal(tenant, PURPOSE, token.as_bytes()),
+            token_hash: crate::vault::Vault::token_hash(token),
+            registered_at: self.clock.now_ms(),
+        };
+        self.store.put_push_token(row).await
+    }
+}
