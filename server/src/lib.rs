@@ -16,6 +16,7 @@ pub mod intake;
 pub mod integrations;
 pub mod oauth;
 pub mod observe;
+pub mod reconcile;
 pub mod server;
 pub mod store;
 pub mod vault;

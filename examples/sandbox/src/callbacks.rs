@@ -34,6 +34,16 @@ impl Callbacks {
         send(request).await;
     }
 
+    /// Posts a JSON body and reads the JSON answer, if there is one.
+    pub(crate) async fn ask_json(&self, url: &str, body: String) -> Option<serde_json::Value> {
+        let request = self.client.post(url).header("Content-Type", "application/json").body(body);
+        let answer = request.send().await.ok()?;
+        if !answer.status().is_success() {
+            return None;
+        }
+        serde_json::from_slice(&answer.bytes().await.ok()?).ok()
+    }
+
     /// Posts a signed JSON body; while nobody answers 200, up to `retries` times more.
     pub(crate) async fn post_signed(&self, url: &str, (name, value): (&str, &str), body: String, retries: u32) {
         let mut pause = RETRY_PAUSE;

@@ -12,6 +12,7 @@ use serde_json::json;
 
 use crate::fault::Fault;
 use crate::ledger::LedgerEntry;
+use crate::mpesa;
 use crate::world::{World, lock};
 
 pub(crate) fn router() -> Router<Arc<World>> {
@@ -21,6 +22,8 @@ pub(crate) fn router() -> Router<Arc<World>> {
         .route("/faults/{id}", delete(disarm))
         .route("/reset", post(reset))
         .route("/config", post(configure))
+        .route("/mpesa/paybill", post(pay))
+        .route("/mpesa/payments/{receipt}/tell", post(tell))
 }
 
 async fn read_ledger(State(world): State<Arc<World>>) -> Json<Vec<LedgerEntry>> {
@@ -80,4 +83,20 @@ async fn configure(State(world): State<Arc<World>>, Json(config): Json<Config>) 
         *lock(&world.whatsapp_webhook_url) = url;
     }
     StatusCode::NO_CONTENT
+}
+
+/// Somebody pays to the paybill by hand.
+async fn pay(State(world): State<Arc<World>>, Json(payer): Json<mpesa::Payer>) -> Response {
+    if payer.phone.len() < 9 || !payer.phone.bytes().all(|byte| byte.is_ascii_digit()) {
+        return (StatusCode::UNPROCESSABLE_ENTITY, Json(json!({ "error": "phone: digits only" }))).into_response();
+    }
+    match mpesa::pay(&world, &payer).await {
+        Some(receipt) => (StatusCode::CREATED, Json(json!({ "receipt": receipt }))).into_response(),
+        None => (StatusCode::CONFLICT, Json(json!({ "error": "the organisation refused the payment" }))).into_response(),
+    }
+}
+
+/// A payment by a prompt is told to the paybill's address as well.
+async fn tell(State(world): State<Arc<World>>, Path(receipt): Path<String>) -> StatusCode {
+    if mpesa::tell(&world, &receipt) { StatusCode::NO_CONTENT } else { StatusCode::NOT_FOUND }
 }

@@ -28,6 +28,9 @@ pub const PESAPAL_CONSUMER_KEY: &str = "sandbox-pesapal-key";
 /// Pesapal's consumer secret.
 pub const PESAPAL_CONSUMER_SECRET: &str = "sandbox-pesapal-secret=";
 
+/// Moodle's web-service token.
+pub const MOODLE_TOKEN: &str = "5a4d6f6f646c6553616e64626f78546f";
+
 /// WhatsApp: Meta's id of the sending number.
 pub const WHATSAPP_PHONE_NUMBER_ID: &str = "100000000000001";
 /// WhatsApp: the access token, sent as a bearer.

@@ -24,13 +24,17 @@ pub enum Adapter {
     Whatsapp,
     /// Google Drive and its OAuth.
     GoogleDrive,
+    /// Moodle's web services.
+    Moodle,
 }
 
 impl Adapter {
     /// The calls this provider knows.
     pub fn calls(self) -> &'static [Call] {
         match self {
-            Self::Mpesa => &[Call::Token, Call::Charge, Call::Query, Call::Refund, Call::Status],
+            Self::Mpesa => {
+                &[Call::Token, Call::Register, Call::Charge, Call::Query, Call::Refund, Call::Status, Call::Paybill, Call::Pull]
+            }
             Self::Sms => &[Call::Send, Call::Balance],
             Self::Flutterwave => &[Call::Charge, Call::Query, Call::Refund],
             Self::Pesapal => &[Call::Token, Call::Register, Call::Charge, Call::Query, Call::Refund],
@@ -51,6 +55,7 @@ impl Adapter {
                 Call::Delete,
                 Call::List,
             ],
+            Self::Moodle => &[Call::Query, Call::Enroll, Call::SyncGrades, Call::CreateCourse],
         }
     }
 }
@@ -61,16 +66,20 @@ impl Adapter {
 pub enum Call {
     /// M-Pesa, Pesapal, push, Drive: the access token.
     Token,
-    /// Pesapal: registration of an IPN address.
+    /// Pesapal, M-Pesa: registration of our addresses.
     Register,
     /// Payments: a charge (M-Pesa: STK push).
     Charge,
-    /// Payments: a question (M-Pesa: STK push query).
+    /// Payments: a question (M-Pesa: STK push query). Moodle: every call that only reads.
     Query,
     /// Payments: a refund (M-Pesa: reversal).
     Refund,
     /// M-Pesa: transaction status. Drive: where an upload's session stands.
     Status,
+    /// M-Pesa: a payment that nobody prompted for.
+    Paybill,
+    /// M-Pesa: the list of payments; a `result` fault names the receipt that it leaves out.
+    Pull,
     /// SMS: messages.
     Send,
     /// SMS: the account's balance.
@@ -97,6 +106,12 @@ pub enum Call {
     Delete,
     /// Drive: a folder's files.
     List,
+    /// Moodle: an enrolment.
+    Enroll,
+    /// Moodle: an update of grades.
+    SyncGrades,
+    /// Moodle: a new course.
+    CreateCourse,
 }
 
 /// What happens to the call itself.

@@ -17,6 +17,7 @@ mod flutterwave;
 mod gate;
 mod google_drive;
 mod ledger;
+mod moodle;
 mod mpesa;
 mod pesapal;
 mod push;

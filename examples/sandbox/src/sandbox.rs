@@ -18,7 +18,7 @@ use crate::connection::{Line, LineListener};
 use crate::fault::Fault;
 use crate::ledger::LedgerEntry;
 use crate::world::{World, lock};
-use crate::{control, flutterwave, google_drive, mpesa, pesapal, push, sms, whatsapp};
+use crate::{control, flutterwave, google_drive, moodle, mpesa, pesapal, push, sms, whatsapp};
 
 /// How long a stopping sandbox waits for calls in hand.
 const STOP_WAIT: Duration = Duration::from_secs(1);
@@ -81,6 +81,7 @@ impl Sandbox {
         let (shutdown, stopped) = oneshot::channel::<()>();
         let app = Router::new()
             .nest("/_sandbox", control::router())
+            .nest("/moodle", moodle::router())
             .nest("/mpesa", mpesa::router())
             .nest("/sms", sms::router())
             .nest("/flutterwave", flutterwave::router())

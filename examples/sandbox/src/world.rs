@@ -18,11 +18,12 @@ use crate::sandbox::SandboxOptions;
 
 const ALPHANUMERIC: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
 
-/// Locks are held for a moment and never across a wait; where two are needed, `mpesa` comes before `ledger`.
+/// Locks are held for a moment and never across a wait; where two are needed, the provider's comes before `ledger`.
 pub(crate) struct World {
     pub(crate) options: SandboxOptions,
     pub(crate) ledger: Mutex<Ledger>,
     pub(crate) faults: Mutex<FaultBook>,
+    pub(crate) moodle: Mutex<crate::moodle::Book>,
     pub(crate) mpesa: Mutex<Book>,
     pub(crate) sms_delivery_url: Mutex<Option<String>>,
     pub(crate) whatsapp_webhook_url: Mutex<Option<String>>,
@@ -40,6 +41,7 @@ impl World {
     pub(crate) fn new(options: SandboxOptions) -> io::Result<Self> {
         let ledger = options.ledger.as_deref().map_or_else(|| Ok(Ledger::default()), Ledger::open)?;
         Ok(Self {
+            moodle: Mutex::new(crate::moodle::Book::from_ledger(ledger.entries())),
             mpesa: Mutex::new(Book::from_ledger(ledger.entries())),
             ledger: Mutex::new(ledger),
             faults: Mutex::default(),
@@ -72,6 +74,7 @@ impl World {
     /// Forgets everything but configuration and the current access token.
     pub(crate) fn reset(&self) {
         self.abandon_tasks();
+        lock(&self.moodle).reset();
         lock(&self.mpesa).reset();
         lock(&self.flutterwave).reset();
         lock(&self.pesapal).reset();

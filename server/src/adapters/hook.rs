@@ -4,6 +4,7 @@ use std::fmt;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
+use tarishi_protocol::Money;
 use uuid::Uuid;
 
 use super::{Answer, Settings};
@@ -77,8 +78,29 @@ pub enum News {
     Answer(Answer),
     /// The delivery of one message: changes its entry in a [`tarishi_protocol::MessagesOutcome`].
     Message(MessageNews),
+    /// Money came in.
+    Payment(PaymentNews),
     /// Nothing to settle.
     Nothing,
+}
+
+/// Money that came in, by the provider's word. If the reference is that of a call of ours it is a claim for that call.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct PaymentNews {
+    /// The provider's receipt; one payment, however often it is told.
+    pub receipt: String,
+    /// How much.
+    pub amount: Money,
+    /// When it was paid.
+    pub paid_at: Option<DateTime<Utc>>,
+    /// What the payer gave as account or reference.
+    pub reference: String,
+    /// The payer, as far as the provider says; may be masked.
+    pub payer: Option<String>,
+    /// The payer's phone as the provider writes it; may be masked or a hash.
+    pub payer_phone: Option<String>,
+    /// What it says to a call of ours that bears the reference.
+    pub claim: Box<Answer>,
 }
 
 /// The delivery of one message. Ranks only climb: a late "sent" never undoes "delivered".

@@ -158,11 +158,8 @@ async fn exchange(client: &reqwest::Client, request: reqwest::Request) -> Result
         }
     })?;
     let status = response.status().as_u16();
-    let retry_after = response
-        .headers()
-        .get(RETRY_AFTER)
-        .and_then(|value| value.to_str().ok()?.trim().parse().ok())
-        .map(Duration::from_secs);
+    let retry_after =
+        response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.trim().parse().ok()).map(Duration::from_secs);
     let headers = response.headers().clone();
     let mut body = Vec::new();
     while let Some(chunk) = response

@@ -22,12 +22,14 @@ mod call;
 #[cfg(test)]
 mod contract;
 mod descriptor;
+mod errand;
 pub mod flutterwave;
 pub mod google_drive;
 mod hook;
 pub mod http;
 pub mod local_storage;
 mod messages;
+pub mod moodle;
 pub mod mpesa;
 mod names;
 pub mod oauth;
@@ -41,6 +43,7 @@ pub use answer::*;
 pub use booked::*;
 pub use call::*;
 pub use descriptor::*;
+pub use errand::*;
 pub use hook::*;
 pub use http::Outbound;
 pub use names::Names;
@@ -54,6 +57,7 @@ pub fn registry() -> BTreeMap<&'static str, Arc<dyn Adapter>> {
         Arc::new(flutterwave::Flutterwave::default()),
         Arc::new(google_drive::GoogleDrive::default()),
         Arc::new(local_storage::LocalStorage::default()),
+        Arc::new(moodle::Moodle::default()),
         Arc::new(mpesa::Mpesa::default()),
         Arc::new(pesapal::Pesapal::default()),
         Arc::new(push::Push::default()),
@@ -151,6 +155,28 @@ pub trait Adapter: Send + Sync {
     /// there. `memo` is what the step before that call left. `None` = such a report settles nothing.
     fn reported(&self, _payload: &Payload, _memo: Option<&Value>, _news: &MessageNews) -> Option<Answer> {
         None
+    }
+
+    /// What the provider will call this attempt in what it tells others, where we choose the name. A pure function, so that
+    /// it is on record before the call.
+    fn attempt_reference(&self, _action: &str, _attempt: uuid::Uuid) -> Option<String> {
+        None
+    }
+
+    /// Tells the provider where we take its webhooks, where it must be told by a call. Says what was done.
+    ///
+    /// # Errors
+    /// As for any call; the default is [`Disposition::Unsupported`].
+    async fn register(&self, _errand: &Errand<'_>) -> Result<Vec<String>, AdapterError> {
+        Err(AdapterError::new(Disposition::Unsupported, "this provider is not told of webhooks by a call"))
+    }
+
+    /// The payments that the provider has on record within a time. Has no effect.
+    ///
+    /// # Errors
+    /// As for any call; the default is [`Disposition::Unsupported`].
+    async fn statement(&self, _errand: &Errand<'_>, _period: Period) -> Result<Vec<StatementLine>, AdapterError> {
+        Err(AdapterError::new(Disposition::Unsupported, "this provider gives no list of payments"))
     }
 
     /// A text that a receipt without our reference may be recognised by (the recipient, for an SMS to one number).

@@ -7,8 +7,10 @@ use serde_json::json;
 
 use super::{Context, Failure, Outcome, cells};
 use crate::{
+    adapters::Errand,
     app::App,
     clock::date,
+    dispatch::tokens,
     integrations::{Change, missing},
     oauth,
     vault::Vault,
@@ -65,6 +67,11 @@ pub(super) enum Adapter {
         /// The adapter.
         name: String,
     },
+    /// Tell the provider where we take its webhooks, where it must be told by a call.
+    Register {
+        /// The adapter.
+        name: String,
+    },
     /// Make a webhook address to give to the provider.
     WebhookUrl {
         /// The adapter.
@@ -102,6 +109,7 @@ impl Adapter {
             }
             Self::Connect { name } => connect(context, app, &name).await,
             Self::Disconnect { name } => disconnect(context, app, &name).await,
+            Self::Register { name } => register(context, app, &name).await,
             Self::WebhookUrl { name } => webhook_url(context, app, &name).await,
         }
     }
@@ -182,6 +190,25 @@ async fn webhook_url(context: &mut Context<'_>, app: &App, name: &str) -> Outcom
     }
     let url = format!("{}/h/{token}", app.config.base_url());
     context.line(&json!({ "adapter": name, "url": url }), || url.clone())
+}
+
+async fn register(context: &mut Context<'_>, app: &App, name: &str) -> Outcome {
+    let adapter = app.adapters.get(name).ok_or_else(|| unknown(name))?;
+    let settings = app.effective(&context.tenant, name).await?.ok_or_else(|| unknown(name))?.settings;
+    let failed = |error: crate::adapters::AdapterError| Failure::Failed(error.to_string());
+    let token = tokens::only_token(app, &context.tenant, &**adapter, &settings).await.map_err(failed)?;
+    let base_url = app.config.base_url();
+    let errand = Errand {
+        settings: &settings,
+        access_token: token.as_deref(),
+        base_url: &base_url,
+        now: app.clock.now(),
+        outbound: &app.outbound,
+    };
+    for done in adapter.register(&errand).await.map_err(failed)? {
+        context.line(&json!({ "adapter": name, "done": done }), || done.clone())?;
+    }
+    Ok(())
 }
 
 fn unknown(name: &str) -> Failure {

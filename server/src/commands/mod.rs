@@ -31,6 +31,7 @@ mod health;
 mod logs;
 mod migrate;
 mod operations;
+mod reconcile;
 mod redrive;
 mod resolve;
 mod restore;
@@ -86,6 +87,8 @@ enum Command {
     Operations(operations::Operations),
     /// Say what became of an unresolved operation.
     Resolve(resolve::Resolve),
+    /// Compare a day's payments at a provider with our books; differences as CSV.
+    Reconcile(reconcile::Reconcile),
     /// Execute a dead letter as a new effect.
     Redrive(redrive::Redrive),
     /// Tenants and their API keys.
@@ -249,6 +252,7 @@ async fn dispatch(
         Command::Execute(execute) => Box::pin(execute.run(&mut context)).await,
         Command::Operations(operations) => operations.run(&mut context).await,
         Command::Resolve(resolve) => Box::pin(resolve.run(&mut context)).await,
+        Command::Reconcile(reconcile) => Box::pin(reconcile.run(&mut context)).await,
         Command::Redrive(redrive) => Box::pin(redrive.run(&mut context)).await,
         Command::Tenant(tenant) => tenant.run(&mut context).await,
         Command::Device(device) => device.run(&mut context).await,

@@ -23,7 +23,8 @@ mod sandbox;
 pub use key::MasterKey;
 pub use load::{ConfigError, Flags, Sources};
 pub use sandbox::{
-    FLUTTERWAVE_WEBHOOK_TOKEN, PESAPAL_WEBHOOK_TOKEN, SMS_WEBHOOK_TOKEN, WHATSAPP_WEBHOOK_TOKEN, is_sandbox_token,
+    FLUTTERWAVE_WEBHOOK_TOKEN, MPESA_WEBHOOK_TOKEN, PESAPAL_WEBHOOK_TOKEN, SMS_WEBHOOK_TOKEN, WHATSAPP_WEBHOOK_TOKEN,
+    is_sandbox_token,
 };
 
 /// Where the database is when nobody says.

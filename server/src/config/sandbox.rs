@@ -17,8 +17,12 @@ pub const FLUTTERWAVE_WEBHOOK_TOKEN: &str = "sandbox-flutterwave-webhook-token-0
 /// The path token of Pesapal's notifications: the sandbox learns it when our address is registered.
 pub const PESAPAL_WEBHOOK_TOKEN: &str = "sandbox-pesapal-webhook-token-0001";
 
+/// The path token of M-Pesa's paybill payments; Daraja wants no "mpesa" in it.
+pub const MPESA_WEBHOOK_TOKEN: &str = "sandbox-paybill-webhook-token-0001";
+
 /// Every path token that the sandbox is told.
-const WEBHOOK_TOKENS: &[&str] = &[SMS_WEBHOOK_TOKEN, WHATSAPP_WEBHOOK_TOKEN, FLUTTERWAVE_WEBHOOK_TOKEN, PESAPAL_WEBHOOK_TOKEN];
+const WEBHOOK_TOKENS: &[&str] =
+    &[MPESA_WEBHOOK_TOKEN, SMS_WEBHOOK_TOKEN, WHATSAPP_WEBHOOK_TOKEN, FLUTTERWAVE_WEBHOOK_TOKEN, PESAPAL_WEBHOOK_TOKEN];
 
 /// Is this one of the sandbox's own path tokens, which are the same in every installation?
 #[must_use]
@@ -53,6 +57,8 @@ pub(super) fn credentials(adapter: &str, url: &str) -> BTreeMap<String, String> 
             ("passkey", "sandbox-passkey"),
             ("initiator_name", "sandbox-initiator"),
             ("security_credential", "sandbox-credential"),
+            ("webhook_token", MPESA_WEBHOOK_TOKEN),
+            ("nominated_number", "254712000000"),
         ]),
         "sms" => texts(&[("username", "sandbox"), ("api_key", "sandbox-sms-key"), ("webhook_token", SMS_WEBHOOK_TOKEN)]),
         "whatsapp" => texts(&[
@@ -87,6 +93,7 @@ pub(super) fn credentials(adapter: &str, url: &str) -> BTreeMap<String, String> 
             settings
         }
         "push" => push_credentials(),
+        "moodle" => texts(&[("token", "5a4d6f6f646c6553616e64626f78546f")]),
         _ => BTreeMap::new(),
     };
     settings.insert("base_url".to_owned(), format!("{url}/{adapter}"));

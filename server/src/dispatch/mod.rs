@@ -23,6 +23,7 @@ pub mod janitor;
 mod names;
 pub mod operator;
 pub mod policy;
+mod received;
 mod rules;
 mod step;
 pub mod tokens;

@@ -74,16 +74,18 @@ impl Work {
         };
         let now = self.app.clock.now_ms();
         let answer_by = now + ms(spec.call_deadline);
+        let attempt = Uuid::now_v7();
         let open = Open {
             tenant: row.tenant.clone(),
             id: row.id,
-            attempt: Uuid::now_v7(),
+            attempt,
+            reference: self.adapter.attempt_reference(&row.action, attempt),
             send_before: now + SEND_WITHIN_MS,
             answer_by,
             lease_until: answer_by + LEASE_GRACE_MS,
             now,
         };
-        let (attempt, send_before) = (open.attempt, open.send_before);
+        let send_before = open.send_before;
         failpoint::reach("server.before_open");
         let Opened::Yes { operation, related } = self.app.store.open_attempt(open).await? else { return Ok(()) };
         failpoint::reach("server.after_open");
@@ -105,7 +107,8 @@ impl Work {
             return self.settle(&row, Source::Poll, Evidence::ReceiptOverdue).await;
         };
         let attempt = row.attempt_id.unwrap_or_else(Uuid::now_v7);
-        let what = Asked { spec, row: row.clone(), attempt, related: None, outbound: self.app.outbound.clone() };
+        let related = self.app.store.related(&row.tenant, row.id).await?;
+        let what = Asked { spec, row: row.clone(), attempt, related, outbound: self.app.outbound.clone() };
         let evidence = self.question(what).await;
         self.settle(&row, Source::Poll, evidence).await
     }

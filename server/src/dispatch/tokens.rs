@@ -109,6 +109,22 @@ pub async fn access_token(
     Ok(Token { text: fetched.token, fresh: true })
 }
 
+/// The token of an adapter that has one alone, for what is no operation; `None` if its actions need none.
+///
+/// # Errors
+/// As [`access_token`].
+pub async fn only_token(
+    app: &App,
+    tenant: &str,
+    adapter: &dyn Adapter,
+    settings: &Settings,
+) -> Result<Option<String>, AdapterError> {
+    if !adapter.descriptor().actions.iter().any(|action| action.needs_token) {
+        return Ok(None);
+    }
+    Ok(Some(access_token(app, tenant, adapter, settings, "").await?.text))
+}
+
 /// The provider refused a token: forget it, unless another call has replaced it meanwhile.
 pub async fn refused(app: &App, tenant: &str, adapter: &'static str, name: &str, token: &str) {
     if app.adapters.get(adapter).is_some_and(|adapter| adapter.oauth(&Settings::default()).is_some()) {

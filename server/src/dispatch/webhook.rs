@@ -8,7 +8,7 @@ use std::{net::IpAddr, sync::Arc};
 use tarishi_protocol::{Code, MessageStatus, MessagesOutcome, OperationId, Problem, State, check_payload};
 use uuid::Uuid;
 
-use super::rules::rules;
+use super::{received, rules::rules};
 use crate::{
     App,
     adapters::{Answer, Disposition, Hook, HookEvent, MessageNews, News, Reference, Reply, Target},
@@ -74,7 +74,10 @@ struct Addressee {
 /// `not_found` for an address that is none; `malformed` for what is not authentic or cannot be read.
 pub async fn receive(app: &Arc<App>, incoming: Incoming) -> Result<Reply, Problem> {
     let nobody = || Problem::new(Code::NotFound, "there is nothing here");
-    let addressee = addressee(app, &incoming).await.map_err(internal)?.ok_or_else(nobody)?;
+    let addressee = addressee(app, &incoming).await.map_err(internal)?.ok_or_else(|| {
+        tracing::warn!("a webhook at an address that is nobody's was refused");
+        nobody()
+    })?;
     let adapter = app.adapters.get(addressee.adapter.as_str()).ok_or_else(nobody)?;
     let effective = app.effective(&addressee.tenant, &addressee.adapter).await.map_err(internal)?.ok_or_else(nobody)?;
     let now = app.clock.now_ms();
@@ -183,7 +186,7 @@ pub(super) async fn matching(app: &App, tenant: &str, id: OperationId) -> store:
 
 async fn settle(app: &App, event: WebhookEventRow) {
     let id = event.id;
-    match settle_one(app, event).await {
+    match received::settle(app, event).await {
         Ok(true) => {
             if let Err(error) = app.store.mark_event(id, EventState::Done).await {
                 tracing::warn!(%error, event = id, "a settled event could not be marked; settling it again is harmless");
@@ -197,7 +200,7 @@ async fn settle(app: &App, event: WebhookEventRow) {
 }
 
 /// Settles one event; false if it matches nothing yet.
-async fn settle_one(app: &App, event: WebhookEventRow) -> store::Result<bool> {
+pub(super) async fn settle_one(app: &App, event: WebhookEventRow) -> store::Result<bool> {
     let Some((row, evidence)) = find(app, &event).await? else { return Ok(false) };
     let Some(adapter) = app.adapters.get(row.adapter.as_str()) else { return Ok(false) };
     let Some(effective) = app.effective(&row.tenant, &row.adapter).await? else { return Ok(false) };
@@ -248,6 +251,7 @@ async fn find(app: &App, event: &WebhookEventRow) -> store::Result<Option<(Opera
             News::Answer(answer) => Some((row, Evidence::Answer(answer.clone()))),
             News::Message(news) if row.outcome.is_some() => Some((row, Evidence::Message(news.clone()))),
             News::Message(news) => reported(app, event, &row, news).map(|answer| (row, Evidence::Answer(answer))),
+            News::Payment(payment) => Some((row, Evidence::Answer((*payment.claim).clone()))),
             News::Nothing => None,
         });
     }

@@ -24,6 +24,7 @@ use crate::app::App;
 mod auth;
 mod body;
 mod devices;
+mod events;
 mod execute;
 mod health;
 mod integrations;
@@ -58,6 +59,7 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/api/v2/operations/{id}/cancel", post(operations::cancel))
         .route("/api/v2/operations/{id}/resolve", post(operations::resolve))
         .route("/api/v2/operations/{id}/redrive", post(operations::redrive))
+        .route("/api/v2/events", get(events::list))
         // Integrations.
         .route("/api/v2/integrations", get(integrations::list))
         .route("/api/v2/integrations/", get(integrations::list))

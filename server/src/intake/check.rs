@@ -7,7 +7,7 @@ use tarishi_protocol::{Code, Fingerprint, Operation, OperationId, Payload, Probl
 use super::internal;
 use crate::{
     App,
-    store::{Checked, Grants, Ms, Preview},
+    store::{COURSE_REFERENCE, Checked, Grants, Ms, Preview},
 };
 
 /// Who asks, and when.
@@ -109,7 +109,7 @@ fn check(
     let ttl = Ms::try_from(operation.ttl_ms.unwrap_or(limits::TTL_MS_DEFAULT)).unwrap_or(Ms::MAX / 4);
     Ok(Checked {
         fingerprint,
-        money_reference: money_reference(&payload),
+        money_reference: exclusive_reference(&payload),
         correlation: adapter.correlation(action, &payload),
         expires_at: enqueued_at.saturating_add(ttl),
         enqueued_at,
@@ -143,14 +143,16 @@ fn authorise(grants: &Grants, operation: &Operation, payload: &Payload) -> Resul
     Ok(())
 }
 
-/// The name of what must not be paid, or given back, twice at once.
-fn money_reference(payload: &Payload) -> Option<String> {
+/// The name of what must not be paid, given back or made twice at once.
+fn exclusive_reference(payload: &Payload) -> Option<String> {
     match payload {
         Payload::Charge(charge) => Some(format!("charge:{}", charge.reference)),
         Payload::Refund(refund) => {
             let of = |id: &OperationId| format!("refund:{id}");
             refund.operation_id.as_ref().map(of).or_else(|| refund.receipt.as_ref().map(|receipt| format!("refund:{receipt}")))
         }
+        // Moodle lets calls that run at once make twins.
+        Payload::CreateCourse(course) => Some(format!("{COURSE_REFERENCE}{}", course.idnumber.trim().to_lowercase())),
         _ => None,
     }
 }

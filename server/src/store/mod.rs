@@ -164,6 +164,8 @@ pub trait Store: Send + Sync {
     async fn open_attempt(&self, open: Open) -> Result<Opened>;
     /// Closes the attempt, decides, writes state, feed and schedule, readies the next of the key and the dependents.
     async fn settle(&self, settle: Settle) -> Result<Settled>;
+    /// For an operation about another one: that one, as it stands now.
+    async fn related(&self, tenant: &str, id: OperationId) -> Result<Option<OperationRow>>;
     /// Puts a claimed operation back, untouched, to be looked at at `next_at`.
     async fn release(&self, tenant: &str, id: OperationId, next_at: Ms) -> Result<()>;
     /// Decides what only time decides: expiry of what is held or ready, the end of an unresolved operation's hold.
@@ -208,6 +210,20 @@ pub trait Store: Send + Sync {
     async fn message_costs(&self, tenant: &str, adapter: &str, since: Ms) -> Result<Vec<(Option<String>, u64)>>;
     /// Attempts, newest first: the log.
     async fn attempts(&self, filter: AttemptFilter) -> Result<Vec<AttemptRow>>;
+
+    /// The operation that this receipt of the provider is booked for.
+    async fn operation_by_receipt(&self, tenant: &str, adapter: &str, receipt: &str) -> Result<Option<OperationRow>>;
+    /// Operations that succeeded with a receipt and ended since then: the books, for a comparison with the provider's.
+    async fn booked(&self, tenant: &str, adapter: &str, action: &str, since: Ms) -> Result<Vec<OperationRow>>;
+
+    // ---- what happened
+
+    /// Adds to the log of what a tenant's backend may want to know; false if the fact is known.
+    async fn record_event(&self, event: EventRow) -> Result<bool>;
+    /// What happened after a cursor, in order.
+    async fn events_after(&self, tenant: &str, cursor: Option<String>, limit: u32) -> Result<EventPage>;
+    /// What happened of one kind since a time, in order.
+    async fn events_of_kind(&self, tenant: &str, kind: &str, since: Ms) -> Result<Vec<EventRow>>;
 
     // ---- operators
 

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod attempt;
+mod event;
 mod intake;
 mod oauth;
 mod operation;
@@ -11,6 +12,7 @@ mod webhook;
 
 pub use accounts::*;
 pub use attempt::*;
+pub use event::*;
 pub use intake::*;
 pub use oauth::*;
 pub use operation::*;

@@ -102,7 +102,7 @@ impl World {
                 let digits = entry.to.as_deref().map(|known| known.trim_start_matches('+'));
                 entry.effect == Effect::Message && digits == Some(to) && entry.text_sha256.as_ref() == Some(sha256)
             }
-            Mark::File { .. } => false,
+            Mark::File { .. } | Mark::Named { .. } => false,
         };
         self.hosted.sandbox.ledger().into_iter().filter(same).collect()
     }

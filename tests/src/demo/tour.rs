@@ -4,12 +4,12 @@
 
 use std::{collections::HashSet, time::Duration};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tarishi_core::DeviceState;
 use tokio::time::{Instant, sleep};
 
 use super::{handset::Handset, stage::Stage, timeline::print};
-use crate::harness::{Audit, Exit, Intent, Intents, Result, Run, States};
+use crate::harness::{Audit, Exit, Intent, Intents, PUSH_TOKEN, PUSH_USER, Result, Run, States};
 
 /// An adapter, and what is asked of it.
 type Stop = (&'static str, fn(&mut Intents) -> Intent);
@@ -17,9 +17,12 @@ type Stop = (&'static str, fn(&mut Intents) -> Intent);
 /// All adapters, in order.
 const STOPS: &[Stop] = &[
     ("flutterwave", Intents::flutterwave),
+    ("google_drive", Intents::drive),
     ("local_storage", Intents::upload),
+    ("moodle", Intents::course),
     ("mpesa", Intents::charge),
     ("pesapal", Intents::pesapal),
+    ("push", Intents::push),
     ("sms", Intents::text),
     ("whatsapp", Intents::whatsapp),
 ];
@@ -28,6 +31,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Makes the tour from the first phone, which must be off; what was asked is added to the stage.
 pub(super) async fn tour(stage: &mut Stage) -> Result<Vec<Intent>> {
+    register_push(stage).await?;
     let asked: Vec<Intent> = STOPS.iter().map(|(_, ask)| ask(&mut stage.intents)).collect();
     stage.import(0, "tour", asked.iter().map(|intent| &intent.line)).await?;
     stage.timeline.tell(&format!("{} more: one through every adapter", asked.len()));
@@ -54,6 +58,17 @@ pub(super) async fn tour(stage: &mut Stage) -> Result<Vec<Intent>> {
         }
         sleep(Duration::from_millis(300)).await;
     }
+}
+
+/// The phone of the user whom the tour notifies says where it takes notifications.
+#[expect(clippy::disallowed_methods, reason = "an app, not the server")]
+async fn register_push(stage: &Stage) -> Result<()> {
+    let token = stage.server.enrol(PUSH_USER).await?;
+    let app = reqwest::Client::builder().no_proxy().build()?;
+    let url = format!("{}/api/v2/devices/me/push-token", stage.server.url());
+    let body = json!({ "kind": "fcm", "token": PUSH_TOKEN });
+    app.put(url).bearer_auth(token).json(&body).send().await?.error_for_status()?;
+    Ok(())
 }
 
 /// Prints a line for each adapter; true if each did what was asked, once.

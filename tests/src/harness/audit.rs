@@ -56,7 +56,7 @@ impl Audit {
         for intent in intents {
             let count = match &intent.mark {
                 Mark::File { path, sha256 } => usize::from(is_stored(&files.join(path), sha256)),
-                Mark::Money { .. } | Mark::Text { .. } => {
+                Mark::Money { .. } | Mark::Text { .. } | Mark::Named { .. } => {
                     let places = seen.remove(&intent.mark).unwrap_or_default();
                     audit.order(intent, places.first().copied(), &mut last);
                     places.len()
@@ -162,7 +162,13 @@ fn mark(entry: &LedgerEntry) -> Option<Mark> {
     match entry.effect {
         Effect::MoneyIn => Some(Mark::Money { phone: digits, amount: entry.amount.clone()? }),
         Effect::Message => Some(Mark::Text { to: digits, sha256: entry.text_sha256.clone()? }),
-        Effect::MoneyOut | Effect::File | Effect::Deleted | Effect::Enrolment | Effect::Course | Effect::Grade => None,
+        Effect::Course => Some(Mark::Named { effect: "course", name: entry.to.clone()? }),
+        // Folders end with a slash; they come with their files.
+        Effect::File => {
+            let path = entry.path.clone().filter(|path| !path.ends_with('/'))?;
+            Some(Mark::Named { effect: "file", name: path })
+        }
+        Effect::MoneyOut | Effect::Deleted | Effect::Enrolment | Effect::Grade => None,
     }
 }
 
@@ -186,7 +192,7 @@ mod tests {
                 Mark::Text { to, sha256 } => {
                     json!({ "adapter": "sms", "effect": "message", "to": format!("+{to}"), "text_sha256": sha256 })
                 }
-                Mark::File { .. } => unreachable!("files are no entries"),
+                Mark::File { .. } | Mark::Named { .. } => unreachable!("not made here"),
             };
             entry["seq"] = json!(seq);
             entry["at"] = json!("2026-11-24T08:00:00Z");

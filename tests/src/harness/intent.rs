@@ -13,6 +13,11 @@ use tarishi_core::NewOperation;
 
 use super::Result;
 
+/// Whom [`Intents::push`] notifies.
+pub const PUSH_USER: &str = "parent";
+/// Where that user's phone takes notifications, by FCM.
+pub const PUSH_TOKEN: &str = "fcm-of-parent";
+
 /// How the effect of one operation is found at the provider.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum Mark {
@@ -36,6 +41,13 @@ pub enum Mark {
         path: String,
         /// SHA-256 of the bytes, hex.
         sha256: String,
+    },
+    /// A row of the provider's ledger that its name alone tells from all others.
+    Named {
+        /// The effect, in the ledger's word.
+        effect: &'static str,
+        /// A course's number, a file's path.
+        name: String,
     },
 }
 
@@ -143,6 +155,37 @@ impl Intents {
         let mark = Mark::File { path: path.clone(), sha256: hex::encode(Sha256::digest(bytes.as_bytes())) };
         let payload = json!({ "destination": path, "content_type": "text/plain", "content_base64": STANDARD.encode(bytes) });
         Self::intent(format!("{}-file-{number}", self.run), "local_storage", "upload", &payload, mark)
+    }
+
+    /// Store a small file in Google Drive.
+    pub fn drive(&mut self) -> Intent {
+        let (number, _) = self.next();
+        let path = format!("{}/minutes-{number}.txt", self.run);
+        let bytes = format!("Minutes of meeting {number}. ({})\n", self.run);
+        let payload = json!({ "destination": path, "content_type": "text/plain", "content_base64": STANDARD.encode(bytes) });
+        let mark = Mark::Named { effect: "file", name: path };
+        Self::intent(format!("{}-drive-{number}", self.run), "google_drive", "upload", &payload, mark)
+    }
+
+    /// Create a course.
+    pub fn course(&mut self) -> Intent {
+        let (number, _) = self.next();
+        let idnumber = format!("{}-course-{number}", self.run);
+        let payload =
+            json!({ "idnumber": idnumber, "fullname": "Mathematics 4B", "shortname": format!("{}-{number}", self.run) });
+        let mark = Mark::Named { effect: "course", name: idnumber };
+        Self::intent(format!("{}-moodle-{number}", self.run), "moodle", "create_course", &payload, mark)
+    }
+
+    /// Notify a user whose only phone took [`PUSH_TOKEN`].
+    pub fn push(&mut self) -> Intent {
+        let (number, _) = self.next();
+        let body = format!("Fees for pupil {number} were paid. ({})", self.run);
+        let payload = json!({ "to": { "user": PUSH_USER }, "title": "Fees", "body": body });
+        // As the simulated provider writes a notification down.
+        let sha256 = hex::encode(Sha256::digest(format!("Fees\n{body}").as_bytes()));
+        let mark = Mark::Text { to: PUSH_TOKEN.to_owned(), sha256 };
+        Self::intent(format!("{}-push-{number}", self.run), "push", "send", &payload, mark)
     }
 
     fn next(&mut self) -> (u32, String) {

@@ -16,7 +16,7 @@ pub use audit::{Audit, States};
 pub use binaries::{Binaries, Build, binaries};
 pub use eventually::{eventually, within};
 pub use hosted::Hosted;
-pub use intent::{Intent, Intents, Mark, import_file};
+pub use intent::{Intent, Intents, Mark, PUSH_TOKEN, PUSH_USER, import_file};
 pub use operator::{Resolved, resolve_unresolved};
 pub use phone::{Phone, Ran, Run, Watch};
 pub use process::{Exit, Process};

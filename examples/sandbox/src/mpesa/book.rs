@@ -16,6 +16,8 @@ pub(crate) struct Book {
     charges: HashMap<String, Charge>,
     payments: HashMap<String, Payment>,
     reversals: HashMap<String, String>,
+    paybill: Option<super::paybill::Addresses>,
+    pull_open: bool,
 }
 
 /// One prompt, by `CheckoutRequestID`.
@@ -24,6 +26,8 @@ pub(super) struct Charge {
     pub(super) merchant_request_id: String,
     pub(super) phone: String,
     pub(super) amount: u64,
+    /// The account number that the payer saw.
+    pub(super) reference: String,
     pub(super) callback_url: String,
     pub(super) at: DateTime<Utc>,
     /// The result code, once there is one.
@@ -36,6 +40,8 @@ pub(super) struct Payment {
     pub(super) phone: String,
     pub(super) amount: u64,
     pub(super) paid_at: DateTime<Utc>,
+    /// The account number that was paid to.
+    pub(super) reference: String,
     /// The receipt of the reversal.
     pub(super) reversed_by: Option<String>,
 }
@@ -57,12 +63,14 @@ impl Book {
                         merchant_request_id: format!("restored-{}", entry.seq),
                         phone: phone.clone(),
                         amount,
+                        reference: String::new(),
                         callback_url: String::new(),
                         at,
                         code: Some("0".into()),
                     };
                     book.charges.insert(request_id, charge);
-                    book.payments.insert(receipt, Payment { phone, amount, paid_at: at, reversed_by: None });
+                    book.payments
+                        .insert(receipt, Payment { phone, amount, paid_at: at, reference: String::new(), reversed_by: None });
                 }
                 Effect::MoneyOut => {
                     if let Some(payment) = book.payments.get_mut(&request_id) {
@@ -75,9 +83,29 @@ impl Book {
         book
     }
 
-    /// Forgets all but the token.
+    /// Forgets all but the token and what was registered.
     pub(crate) fn reset(&mut self) {
-        *self = Self { token: self.token.take(), ..Self::default() };
+        *self = Self { token: self.token.take(), paybill: self.paybill.take(), pull_open: self.pull_open, ..Self::default() };
+    }
+
+    pub(super) fn set_paybill(&mut self, addresses: super::paybill::Addresses) {
+        self.paybill = Some(addresses);
+    }
+
+    pub(super) fn paybill(&self) -> Option<super::paybill::Addresses> {
+        self.paybill.clone()
+    }
+
+    pub(super) fn open_pull(&mut self) {
+        self.pull_open = true;
+    }
+
+    pub(super) fn is_pull_open(&self) -> bool {
+        self.pull_open
+    }
+
+    pub(super) fn payments(&self) -> impl Iterator<Item = (&String, &Payment)> {
+        self.payments.iter()
     }
 
     pub(super) fn set_token(&mut self, token: String, expires: DateTime<Utc>) {

@@ -93,7 +93,7 @@ fn push(world: &Arc<World>, prompt: Prompt, fault: Option<Fault>) -> Response {
         "ResponseDescription": "Success. Request accepted for processing",
         "CustomerMessage": "Success. Request accepted for processing",
     });
-    let Prompt { phone, amount, callback_url, .. } = prompt;
+    let Prompt { phone, amount, callback_url, reference, .. } = prompt;
     let code = {
         let mut book = lock(&world.mpesa);
         let code = match result_of(fault.as_ref()) {
@@ -104,7 +104,7 @@ fn push(world: &Arc<World>, prompt: Prompt, fault: Option<Fault>) -> Response {
         };
         book.add_charge(
             checkout_request_id.clone(),
-            Charge { merchant_request_id, phone, amount, callback_url, at: now, code: None },
+            Charge { merchant_request_id, phone, amount, reference, callback_url, at: now, code: None },
         );
         code
     };
@@ -134,7 +134,13 @@ fn settle(world: &World, checkout_request_id: &str, code: &str) -> Option<(Charg
         return Some((charge, None));
     }
     let receipt = super::conversation::new_receipt(world, &book);
-    let payment = Payment { phone: charge.phone.clone(), amount: charge.amount, paid_at: clock::now(), reversed_by: None };
+    let payment = Payment {
+        phone: charge.phone.clone(),
+        amount: charge.amount,
+        paid_at: clock::now(),
+        reference: charge.reference.clone(),
+        reversed_by: None,
+    };
     book.add_payment(receipt.clone(), payment);
     lock(&world.ledger).push(LedgerEntry {
         to: Some(charge.phone.clone()),

@@ -1,4 +1,4 @@
-//! Safaricom Daraja: access token, STK push and its query, reversal, transaction status.
+//! Safaricom Daraja: access token, STK push and its query, reversal, transaction status, paybill payments and their list.
 //!
 //! As with Daraja an accepted charge is a prompt and not a payment, nothing is idempotent, each token request ends the
 //! token before it, webhooks carry no signature and are sent once.
@@ -6,6 +6,7 @@
 mod book;
 mod charge;
 mod conversation;
+mod paybill;
 mod query;
 mod refund;
 mod request;
@@ -23,6 +24,7 @@ use axum::{Json, Router};
 use serde_json::{Value, json};
 
 pub(crate) use self::book::Book;
+pub(crate) use self::paybill::{Payer, pay, tell};
 use crate::connection::Line;
 use crate::fault::{Fault, FaultKind};
 use crate::gate;
@@ -35,6 +37,9 @@ pub(crate) fn router() -> Router<Arc<World>> {
         .route("/mpesa/stkpushquery/v1/query", post(query::query))
         .route("/mpesa/reversal/v1/request", post(refund::refund))
         .route("/mpesa/transactionstatus/v1/query", post(status::status))
+        .route("/mpesa/c2b/v2/registerurl", post(paybill::register))
+        .route("/pulltransactions/v1/register", post(paybill::register_pull))
+        .route("/pulltransactions/v1/query", post(paybill::pull))
         .fallback(|| async { Refusal::new("404.001.01", "Resource not found") })
         .method_not_allowed_fallback(|| async { Refusal::new("405.001", "Method Not Allowed") })
 }

@@ -40,6 +40,14 @@ pub(super) const SETTINGS: &[SettingSpec] = &[
     secret("initiator_password", false, "password of the API operator; needs certificate_path"),
     plain("certificate_path", false, "Safaricom's certificate of this environment, PEM or DER"),
     secret("security_credential", false, "the encrypted password, instead of initiator_password and certificate_path"),
+    secret("webhook_token", false, "path token of the address that paybill payments are told to; adapter webhook-url makes it"),
+    plain(
+        "paybill_response_type",
+        false,
+        "Completed (default) or Cancelled: what becomes of a payment that we cannot validate",
+    ),
+    plain("paybill_references", false, "beginnings of account numbers that validation accepts, a comma list; default: all"),
+    plain("nominated_number", false, "the number that was nominated for the list of payments; needed once, to register for it"),
     plain("callback_allowed_ips", false, "addresses callbacks may come from; * turns the check off; default: Safaricom's list"),
     plain("first_poll_ms", false, "wait before the first question about a charge; default 15000"),
     plain("poll_ms", false, "a fixed wait between questions; default: 15 s growing to 10 min"),
@@ -175,6 +183,7 @@ pub(super) fn allow_list(settings: &Settings) -> Result<AllowList, AdapterError>
 pub(super) fn check(settings: &Settings) -> Result<(), AdapterError> {
     Config::read(settings)?;
     allow_list(settings)?;
+    response_type(settings)?;
     let refunds = ["initiator_name", "initiator_password", "security_credential", "certificate_path"];
     if refunds.iter().any(|name| settings.get(name).is_some()) {
         Initiator::read(settings)?;
@@ -198,6 +207,14 @@ fn transaction_type(settings: &Settings) -> Result<&str, AdapterError> {
         kind @ ("CustomerPayBillOnline" | "CustomerBuyGoodsOnline") => Ok(kind),
         _ => Err(misconfigured("setting transaction_type must be CustomerPayBillOnline or CustomerBuyGoodsOnline")),
     }
+}
+
+/// What becomes of a payment that we cannot validate in time.
+pub(super) fn response_type(settings: &Settings) -> Result<&str, AdapterError> {
+    let kind @ ("Completed" | "Cancelled") = settings.get("paybill_response_type").unwrap_or("Completed") else {
+        return Err(misconfigured("setting paybill_response_type must be Completed or Cancelled"));
+    };
+    Ok(kind)
 }
 
 fn digits(text: &str, length: std::ops::RangeInclusive<usize>) -> bool {

@@ -5,9 +5,12 @@
 
 mod codes;
 mod config;
+mod paybill;
 mod refund;
 mod security;
 mod standing;
+mod statement;
+mod status;
 #[cfg(test)]
 pub(super) mod tests;
 mod webhook;
@@ -18,12 +21,13 @@ use std::time::Duration;
 use async_trait::async_trait;
 use serde_json::{Value, json};
 use tarishi_protocol::{Charge, Code, Payload, PaymentQuery, PaymentQueryOutcome, State, catalog::Category};
+use uuid::Uuid;
 
 use self::config::{Config, Waits};
 use self::standing::Standing;
 use super::{
-    AccessToken, ActionSpec, Adapter, AdapterError, Answer, Call, Descriptor, Disposition, Health, HealthCall, Hook, HookRead,
-    Outbound, Recovery, Reference, Settings, Then, http::HttpAnswer,
+    AccessToken, ActionSpec, Adapter, AdapterError, Answer, Call, Descriptor, Disposition, Errand, Health, HealthCall, Hook,
+    HookRead, Outbound, Period, Recovery, Reference, Settings, StatementLine, Then, http::HttpAnswer,
 };
 
 const MONEY_DEADLINE: Duration = Duration::from_secs(45);
@@ -66,6 +70,10 @@ impl Adapter for Mpesa {
             return Recovery::ResendSameKey { window: READ_WINDOW };
         }
         let wait = Waits::read(settings).unwrap_or_default().receipt_wait;
+        if action == "refund" {
+            // Daraja is asked; it never affirms that there was nothing, so nothing is ever sent again.
+            return Recovery::Query { settle_after: wait };
+        }
         Recovery::Receipts { wait, then: Then::Unresolved }
     }
 
@@ -88,16 +96,25 @@ impl Adapter for Mpesa {
         match (call.action, call.payload) {
             ("charge", Payload::Charge(charge)) => recover_charge(call, &config, charge, known).await,
             ("query", Payload::PaymentQuery(query)) => execute_query(call, &config, query).await,
-            ("refund", Payload::Refund(refund)) => {
-                let amount = refund.amount.clone().or_else(|| call.related.and_then(refund::paid_amount));
-                standing::conclude_refund(known, amount, call.polls)
-            }
+            ("refund", Payload::Refund(refund)) => status::recover(call, &config, refund, known).await,
             _ => Err(AdapterError::new(Disposition::Unsupported, "M-Pesa has charge, query and refund")),
         }
     }
 
     fn read_webhook(&self, hook: &Hook<'_>) -> Result<HookRead, AdapterError> {
         webhook::read(hook)
+    }
+
+    fn attempt_reference(&self, action: &str, attempt: Uuid) -> Option<String> {
+        (action == "charge").then(|| wire::account_reference(attempt))
+    }
+
+    async fn register(&self, errand: &Errand<'_>) -> Result<Vec<String>, AdapterError> {
+        paybill::register(errand).await
+    }
+
+    async fn statement(&self, errand: &Errand<'_>, period: Period) -> Result<Vec<StatementLine>, AdapterError> {
+        statement::read(errand, period).await
     }
 
     async fn health(&self, call: &HealthCall<'_>) -> Health {
@@ -143,6 +160,9 @@ async fn recover_charge(
 ) -> Result<Answer, AdapterError> {
     let asked = known.and_then(|known| Some((known, standing::checkout_request_id(known)?)));
     let Some((known, checkout)) = asked else {
+        if let Some(answer) = standing::paid_by_paybill(known, &charge.amount) {
+            return answer;
+        }
         let message = "M-Pesa cannot be asked without its own id; the callback is awaited";
         return Err(AdapterError::new(Disposition::Ambiguous, message));
     };
@@ -224,14 +244,35 @@ async fn post(
     body: &Value,
     deadline: Duration,
 ) -> Result<HttpAnswer, AdapterError> {
-    let token = call.access_token.ok_or_else(|| AdapterError::new(Disposition::Unauthorized, "there is no access token"))?;
-    let request = call
-        .outbound
+    send(call.outbound, call.access_token, config, path, body, deadline).await
+}
+
+/// A call outside any operation; nothing of value depends on its answer.
+async fn post_as(
+    outbound: &Outbound,
+    access_token: Option<&str>,
+    config: &Config<'_>,
+    path: &str,
+    body: &Value,
+) -> Result<HttpAnswer, AdapterError> {
+    send(outbound, access_token, config, path, body, QUERY_DEADLINE).await
+}
+
+async fn send(
+    outbound: &Outbound,
+    access_token: Option<&str>,
+    config: &Config<'_>,
+    path: &str,
+    body: &Value,
+    deadline: Duration,
+) -> Result<HttpAnswer, AdapterError> {
+    let token = access_token.ok_or_else(|| AdapterError::new(Disposition::Unauthorized, "there is no access token"))?;
+    let request = outbound
         .request(reqwest::Method::POST, &format!("{}{path}", config.base_url))
         .bearer_auth(token)
         .header(reqwest::header::ACCEPT, "application/json")
         .json(body);
-    call.outbound.send(request, deadline).await
+    outbound.send(request, deadline).await
 }
 
 /// A call without effect: when its answer is lost, certainly nothing was done.

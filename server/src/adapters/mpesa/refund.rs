@@ -11,18 +11,9 @@ use super::{
 /// Asks for the reversal of the whole payment.
 pub(super) async fn execute(call: &Call<'_>, config: &Config<'_>, refund: &Refund) -> Result<Answer, AdapterError> {
     let initiator = Initiator::read(call.settings)?;
-    let receipt = refund.receipt.clone().or_else(|| call.related.and_then(paid_receipt)).ok_or_else(|| {
-        AdapterError::new(Disposition::Rejected, "the payment has no receipt here, and M-Pesa gives back by receipt only")
-    })?;
+    let receipt = receipt(refund, call.related)?;
     let amount = refund_amount(refund, call.related)?;
-    let credential = match initiator.credential {
-        Credential::Given(credential) => credential.to_owned(),
-        Credential::Password { password, certificate_path } => {
-            let certificate = tokio::fs::read(certificate_path).await;
-            let unreadable = |_| AdapterError::new(Disposition::Misconfigured, "the file of certificate_path cannot be read");
-            security::seal(password, &certificate.map_err(unreadable)?)?
-        }
-    };
+    let credential = credential(&initiator).await?;
     let reversal = wire::Reversal {
         initiator: initiator.name,
         credential: &credential,
@@ -40,6 +31,25 @@ pub(super) async fn execute(call: &Call<'_>, config: &Config<'_>, refund: &Refun
         .with("conversation_id", wire::text(&accepted, "ConversationID"))
         .with("earlier_unknown", call.polls > 0);
     Ok(Answer::Waiting { reference: Some(reference), poll_after: config.waits.receipt_wait, interim: None })
+}
+
+/// The receipt of the payment that is given back.
+pub(super) fn receipt(refund: &Refund, related: Option<&Related>) -> Result<String, AdapterError> {
+    refund.receipt.clone().or_else(|| related.and_then(paid_receipt)).ok_or_else(|| {
+        AdapterError::new(Disposition::Rejected, "the payment has no receipt here, and M-Pesa gives back by receipt only")
+    })
+}
+
+/// The initiator's password as Daraja wants it.
+pub(super) async fn credential(initiator: &Initiator<'_>) -> Result<String, AdapterError> {
+    match initiator.credential {
+        Credential::Given(credential) => Ok(credential.to_owned()),
+        Credential::Password { password, certificate_path } => {
+            let certificate = tokio::fs::read(certificate_path).await;
+            let unreadable = |_| AdapterError::new(Disposition::Misconfigured, "the file of certificate_path cannot be read");
+            security::seal(password, &certificate.map_err(unreadable)?)
+        }
+    }
 }
 
 /// All of the payment: whether Daraja carries out partial reversals is not known.

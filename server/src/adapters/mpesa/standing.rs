@@ -7,12 +7,13 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
-use tarishi_protocol::{ChargeOutcome, Money, RefundOutcome};
+use tarishi_protocol::{ChargeOutcome, Code, Money, RefundOutcome};
 
 use super::super::{AdapterError, Answer, Disposition, Reference};
 use super::{
     codes::{StkResult, stk_result},
     config::Waits,
+    wire,
 };
 
 /// After so many queries without an answer a callback is believed alone.
@@ -35,7 +36,7 @@ impl Standing<'_> {
         let Some(code) = code else { return Ok(self.no_answer()) };
         let paid = paid(self.known);
         match stk_result(code) {
-            StkResult::Paid => Ok(self.confirmed(paid)),
+            StkResult::Paid => Ok(self.confirmed(paid.or_else(|| self.told()))),
             StkResult::Pending => Ok(self.wait(self.known.clone(), self.waits.poll_after(self.polls))),
             StkResult::Unknown => {
                 Ok(self.wait(self.known.clone().with("unknown_code", code), self.waits.poll_after(self.polls)))
@@ -47,6 +48,15 @@ impl Standing<'_> {
             StkResult::Over(message) => Ok(self.negative(code, message, Duration::ZERO)),
             StkResult::NotReached(message) => Ok(self.negative(code, message, self.waits.repeat_after())),
         }
+    }
+
+    /// A payment of this amount that Daraja told of under our name for the call: it has the receipt that a lost callback had.
+    fn told(&self) -> Option<&Value> {
+        let same = |claim: &&Value| {
+            let amount: Option<Money> = claim.get("amount").and_then(|amount| serde_json::from_value(amount.clone()).ok());
+            amount.as_ref() == Some(self.amount)
+        };
+        paybill(self.known).filter(same)
     }
 
     /// The query says paid. Without the callback's receipt one more round is waited for it: only it makes a refund possible.
@@ -125,7 +135,9 @@ pub(super) fn negative(code: &str, at: DateTime<Utc>) -> Value {
 pub(super) fn checkout_request_id(known: &Reference) -> Option<&str> {
     let claimed = paid(known).and_then(|paid| paid.get("checkout")?.as_str());
     let ours = known.data.get("checkout").and_then(Value::as_str);
-    claimed.or(ours).or(Some(known.id.as_str())).filter(|id| !id.is_empty())
+    // The id may be our own name for the call, by which Daraja cannot be asked.
+    let named = Some(known.id.as_str()).filter(|id| !wire::is_account_reference(id));
+    claimed.or(ours).or(named).filter(|id| !id.is_empty())
 }
 
 /// What a callback claimed was paid. A claim for our own attempt that names another prompt than Daraja named to us is none.
@@ -150,6 +162,32 @@ pub(super) fn conclude_refund(known: Option<&Reference>, amount: Option<Money>, 
         return Ok(Answer::Succeeded { outcome, reference: Some(known.clone()), receipt: None });
     }
     Ok(Answer::Failed { code: "R000001".to_owned(), message: "the payment was given back before".to_owned() })
+}
+
+/// What became of a charge whose own answer was lost and whose payment Daraja told of by our name for it.
+pub(super) fn paid_by_paybill(known: Option<&Reference>, amount: &Money) -> Option<Result<Answer, AdapterError>> {
+    let known = known?;
+    let claim = paybill(known)?;
+    let told: Option<Money> = claim.get("amount").and_then(|amount| serde_json::from_value(amount.clone()).ok());
+    if told.as_ref() != Some(amount) {
+        let message = "a payment of another amount came in under this charge's account number";
+        return Some(Err(AdapterError::new(Disposition::Ambiguous, message).with_problem(Code::OutcomeUnknown)));
+    }
+    let receipt = claim.get("receipt").and_then(Value::as_str).map(str::to_owned);
+    let outcome = ChargeOutcome {
+        receipt: receipt.clone(),
+        receipt_missing: receipt.is_none(),
+        amount: told,
+        paid_at: claim.get("paid_at").and_then(|at| at.as_str()?.parse().ok()),
+    };
+    let mut outcome = json!(outcome);
+    outcome["unconfirmed"] = Value::Bool(true);
+    Some(Ok(Answer::Succeeded { outcome, reference: Some(known.clone()), receipt }))
+}
+
+/// What Daraja told of a payment under our name for the call.
+fn paybill(known: &Reference) -> Option<&Value> {
+    known.data.get("paybill").filter(|claim| claim.is_object())
 }
 
 /// How long ago the remembered moment was.

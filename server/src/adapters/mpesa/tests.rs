@@ -3,6 +3,9 @@
 mod believing;
 mod callbacks;
 mod calls;
+mod paybill;
+mod recovering;
+mod statement;
 mod tables;
 
 use std::sync::Arc;

@@ -14,7 +14,7 @@ use super::super::{AdapterError, Answer, Disposition, Hook, HookEvent, HookRead,
 use super::{
     codes::{ReversalResult, StkResult, reversal_result, stk_result},
     config::{self, Waits},
-    standing, wire,
+    paybill, standing, status, wire,
 };
 
 /// Bytes of a callback, at most.
@@ -25,20 +25,31 @@ pub(super) fn read(hook: &Hook<'_>) -> Result<HookRead, AdapterError> {
     if !config::allow_list(hook.settings)?.allows(hook.peer) {
         return Err(refused("callbacks are not taken from this address"));
     }
-    let attempt = hook.attempt_id.ok_or_else(|| refused("a callback must name its attempt"))?;
     if hook.body.len() > BODY_BYTES_MAX {
         return Err(refused("the callback is too large"));
     }
+    let rest = hook.rest.trim_matches('/');
+    let Some(attempt) = hook.attempt_id else {
+        return match rest {
+            "c" => paybill::confirmation(hook),
+            "v" => paybill::validation(hook),
+            _ => Err(refused("no callback is expected here")),
+        };
+    };
     let waits = Waits::read(hook.settings)?;
-    let answer = match (hook.rest.trim_matches('/'), hook.action) {
-        ("" | "c", Some("charge") | None) => charge(hook, attempt, &waits)?,
-        ("r", Some("refund") | None) => refund(hook.body, attempt, &waits)?,
-        ("t", Some("refund") | None) => timed_out(hook.body, &waits),
+    let event =
+        |answer| HookEvent { target: Target::Attempt(attempt), event_id: None, news: News::Answer(answer), correlation: None };
+    let events = match (rest, hook.action) {
+        ("" | "c", Some("charge") | None) => vec![event(charge(hook, attempt, &waits)?)],
+        ("r", Some("refund") | None) => vec![event(refund(hook.body, attempt, &waits)?)],
+        ("t", Some("refund") | None) => vec![event(timed_out(hook.body, &waits))],
+        (rest @ (status::OF_REVERSAL | status::OF_RECEIPT), Some("refund") | None) => status::read(hook.body, attempt, rest)?,
+        // A question that got no answer says nothing.
+        (status::TIMED_OUT, Some("refund") | None) => Vec::new(),
         _ => return Err(refused("no callback is expected here")),
     };
-    let event = HookEvent { target: Target::Attempt(attempt), event_id: None, news: News::Answer(answer), correlation: None };
     let body = r#"{"ResultCode":0,"ResultDesc":"Accepted"}"#.to_owned();
-    Ok(HookRead { events: vec![event], reply: Reply { status: 200, content_type: "application/json", body } })
+    Ok(HookRead { events, reply: Reply { status: 200, content_type: "application/json", body } })
 }
 
 #[derive(Deserialize)]
@@ -143,6 +154,25 @@ impl Parameters {
         let one = || serde_json::from_str(list.get()).map(|item| vec![item]);
         serde_json::from_str(list.get()).or_else(|_| one()).unwrap_or_default()
     }
+}
+
+/// The result of a question, as far as it is read.
+pub(super) struct Told {
+    pub(super) code: String,
+    items: Vec<Item>,
+}
+
+impl Told {
+    pub(super) fn item(&self, name: &str) -> Option<&str> {
+        item(&self.items, name)
+    }
+}
+
+/// Reads the result of a question.
+pub(super) fn told(body: &[u8]) -> Result<Told, AdapterError> {
+    let ResultEnvelope { result } = serde_json::from_slice(body).map_err(|_| refused("the callback cannot be read"))?;
+    let code = wire::scalar(&result.result_code).ok_or_else(|| refused("the callback has no result code"))?;
+    Ok(Told { code, items: result.result_parameters.map(|parameters| parameters.items()).unwrap_or_default() })
 }
 
 fn refund(body: &[u8], attempt: Uuid, waits: &Waits) -> Result<Answer, AdapterError> {

@@ -149,9 +149,46 @@ pub(super) fn account_reference(attempt_id: Uuid) -> String {
     (0..12).rev().map(|place| char::from(CROCKFORD[usize::try_from((bits >> (5 * place)) & 31).unwrap_or_default()])).collect()
 }
 
+/// Is it shaped as one of the names that [`account_reference`] gives?
+pub(super) fn is_account_reference(text: &str) -> bool {
+    text.len() == 12 && text.bytes().all(|byte| CROCKFORD.contains(&byte))
+}
+
+/// Reads the answer to a call that only registers or lists: its body, or why there is none.
+pub(super) fn read_done(answer: &HttpAnswer) -> Result<Value, AdapterError> {
+    let Some(body) = answer.json().filter(Value::is_object) else { return Err(codes::uncoded(answer)) };
+    if let Some(code) = text(&body, "errorCode") {
+        let message = text(&body, "errorMessage").unwrap_or_default();
+        return Err(codes::hinted(codes::refusal(&code, &message), answer));
+    }
+    // 1000 is how the list of payments says yes.
+    let code = text(&body, "ResponseCode").or_else(|| text(&body, "ResponseStatus"));
+    match (code.as_deref(), answer.status) {
+        (Some("0" | "1000"), 200..=299) => Ok(body),
+        (Some(code), 200..=299) => Err(AdapterError::new(Disposition::Rejected, "M-Pesa refused the request").with_code(code)),
+        _ => Err(codes::uncoded(answer)),
+    }
+}
+
 /// `YYYYMMDDHHmmss` in East Africa Time.
 pub(super) fn nairobi(now: DateTime<Utc>) -> String {
-    now.with_timezone(&east_africa()).format("%Y%m%d%H%M%S").to_string()
+    in_nairobi(now).format("%Y%m%d%H%M%S").to_string()
+}
+
+/// The moment by the clocks of East Africa.
+pub(super) fn in_nairobi(at: DateTime<Utc>) -> DateTime<FixedOffset> {
+    at.with_timezone(&east_africa())
+}
+
+/// A moment of the list of payments: with its offset, or by the clocks of East Africa (unverified which).
+pub(super) fn from_listed(text: &str) -> Option<DateTime<Utc>> {
+    let local = || {
+        let local = ["%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S"]
+            .iter()
+            .find_map(|form| NaiveDateTime::parse_from_str(text, form).ok())?;
+        Some(local.and_local_timezone(east_africa()).single()?.to_utc())
+    };
+    DateTime::parse_from_rfc3339(text).map(|at| at.to_utc()).ok().or_else(local).or_else(|| from_nairobi(text))
 }
 
 /// The moment of a `YYYYMMDDHHmmss` in East Africa Time.

@@ -4,6 +4,9 @@ use tarishi_protocol::{Fingerprint, NotificationReceipt, OperationId, Payload, P
 
 use super::{Actor, Ms};
 
+/// How the `money_reference` of a course that is being made begins.
+pub const COURSE_REFERENCE: &str = "course:";
+
 /// One operation that passed all checks that need no database.
 #[derive(Clone, Debug)]
 pub struct Checked {
@@ -13,7 +16,7 @@ pub struct Checked {
     pub fingerprint: Fingerprint,
     /// Its typed payload.
     pub payload: Payload,
-    /// Name of what must not be under way twice (payments).
+    /// Name of what must not be under way twice (payments; courses that are being made).
     pub money_reference: Option<String>,
     /// What a receipt without reference may be recognised by.
     pub correlation: Option<String>,

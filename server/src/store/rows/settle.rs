@@ -18,6 +18,8 @@ pub struct Open {
     pub id: OperationId,
     /// The new attempt's id.
     pub attempt: Uuid,
+    /// What the provider will call this attempt, where we choose it: evidence is matched by it though the answer be lost.
+    pub reference: Option<String>,
     /// Nothing is sent after this.
     pub send_before: Ms,
     /// The answer is here by then, or lost.

@@ -150,6 +150,11 @@ fn write_open(conn: &Connection, open: &Open, row: &OperationRow) -> Result<()> 
         open.send_before,
         open.answer_by,
     ])?;
+    if let Some(reference) = &open.reference {
+        let sql = "INSERT INTO provider_references (tenant_id, adapter, reference, operation_id) VALUES (?1, ?2, ?3, ?4) \
+                   ON CONFLICT DO NOTHING";
+        conn.prepare_cached(sql)?.execute(params![row.tenant, row.adapter, reference, row.id.as_bytes()])?;
+    }
     let sql = "UPDATE operations SET state = 'calling', attempts = attempts + 1, attempt_id = ?3, \
                first_opened_at = coalesce(first_opened_at, ?4), lease_until = ?5, next_at = ?5, ambiguous_at = NULL \
                WHERE tenant_id = ?1 AND operation_id = ?2";
@@ -161,6 +166,15 @@ fn write_open(conn: &Connection, open: &Open, row: &OperationRow) -> Result<()> 
         open.lease_until
     ])?;
     Ok(())
+}
+
+/// The operation that this one is about.
+pub(super) fn related_of(conn: &Connection, tenant: &str, id: OperationId) -> Result<Option<OperationRow>> {
+    let Some(row) = map::load(conn, tenant, id)? else { return Ok(None) };
+    match check_payload(&row.adapter, &row.action, row.version, &row.payload) {
+        Ok(payload) => related(conn, &row, &payload),
+        Err(_) => Ok(None),
+    }
 }
 
 /// The operation that a query or refund is about: one of the same account, or none.

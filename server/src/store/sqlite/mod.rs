@@ -11,16 +11,17 @@ use tarishi_protocol::{Audience, Cancellation, OperationId, Receipt, SyncRespons
 use uuid::Uuid;
 
 use super::{
-    ApiKeyRow, AttemptFilter, AttemptRow, AuthTokenRow, DeviceRow, Error, EventState, ExchangeOutcome, Figures, GrantStatus,
-    Intake, IntegrationRow, LaneRow, Lease, Ms, OAuthGrantRow, OAuthStateRow, Open, Opened, OperationFilter, OperationRow,
-    PushTokenRow, Result, Retention, Settle, Settled, Store, Submission, TenantRow, TokenRow, VerdictRow, WebhookEventRow,
-    WebhookRow,
+    ApiKeyRow, AttemptFilter, AttemptRow, AuthTokenRow, DeviceRow, Error, EventPage, EventRow, EventState, ExchangeOutcome,
+    Figures, GrantStatus, Intake, IntegrationRow, LaneRow, Lease, Ms, OAuthGrantRow, OAuthStateRow, Open, Opened,
+    OperationFilter, OperationRow, PushTokenRow, Result, Retention, Settle, Settled, Store, Submission, TenantRow, TokenRow,
+    VerdictRow, WebhookEventRow, WebhookRow,
 };
 
 mod accounts;
 mod apply;
 mod caps;
 mod dispatch;
+mod events;
 mod exchange;
 mod feed;
 mod intake;
@@ -333,6 +334,10 @@ impl Store for SqliteStore {
         self.writer.write(move |conn| settle::settle(conn, &settle)).await
     }
 
+    async fn related(&self, tenant: &str, id: OperationId) -> Result<Option<OperationRow>> {
+        self.read(|conn| dispatch::related_of(conn, tenant, id)).await
+    }
+
     async fn release(&self, tenant: &str, id: OperationId, next_at: Ms) -> Result<()> {
         let tenant = tenant.to_owned();
         self.writer.write(move |conn| dispatch::release(conn, &tenant, id, next_at)).await
@@ -411,6 +416,27 @@ impl Store for SqliteStore {
 
     async fn attempts(&self, filter: AttemptFilter) -> Result<Vec<AttemptRow>> {
         self.read(|conn| read::attempts(conn, &filter)).await
+    }
+
+    async fn record_event(&self, event: EventRow) -> Result<bool> {
+        self.writer.write(move |conn| events::record(conn, &event)).await
+    }
+
+    async fn events_after(&self, tenant: &str, cursor: Option<String>, limit: u32) -> Result<EventPage> {
+        let id = self.current_id();
+        self.read(|conn| events::page(conn, &id, tenant, cursor.as_deref(), limit)).await
+    }
+
+    async fn events_of_kind(&self, tenant: &str, kind: &str, since: Ms) -> Result<Vec<EventRow>> {
+        self.read(|conn| events::of_kind(conn, tenant, kind, since)).await
+    }
+
+    async fn operation_by_receipt(&self, tenant: &str, adapter: &str, receipt: &str) -> Result<Option<OperationRow>> {
+        self.read(|conn| read::operation_by_receipt(conn, tenant, adapter, receipt)).await
+    }
+
+    async fn booked(&self, tenant: &str, adapter: &str, action: &str, since: Ms) -> Result<Vec<OperationRow>> {
+        self.read(|conn| read::booked(conn, tenant, adapter, action, since)).await
     }
 
     async fn redrive(&self, tenant: &str, id: OperationId, who: String, now: Ms) -> Result<bool> {

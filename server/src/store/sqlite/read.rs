@@ -64,6 +64,19 @@ pub(super) fn operation_by_receipt(
     id.map_or(Ok(None), |id| map::load(conn, tenant, map::operation_id(&id)?))
 }
 
+/// Succeeded with a receipt since then.
+pub(super) fn booked(conn: &Connection, tenant: &str, adapter: &str, action: &str, since: Ms) -> Result<Vec<OperationRow>> {
+    let sql = "SELECT operation_id FROM operations WHERE tenant_id = ?1 AND adapter = ?2 AND action = ?3 AND receipt IS NOT NULL \
+               AND state = 'succeeded' AND ended_at >= ?4 ORDER BY ended_at";
+    let mut statement = conn.prepare_cached(sql)?;
+    let ids = statement.query_map(params![tenant, adapter, action, since], |row| row.get::<_, Vec<u8>>(0))?;
+    let mut rows = Vec::new();
+    for id in ids {
+        rows.extend(map::load(conn, tenant, map::operation_id(&id?)?)?);
+    }
+    Ok(rows)
+}
+
 pub(super) fn ambiguous_by_correlation(
     conn: &Connection,
     tenant: &str,

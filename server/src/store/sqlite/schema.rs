@@ -5,10 +5,11 @@ use rusqlite::Connection;
 use crate::store::{Error, Result};
 
 /// Each entry brings the file from the version of its place to the next.
-const MIGRATIONS: [&str; 3] = [
+const MIGRATIONS: [&str; 4] = [
     include_str!("migrations/0001_tables.sql"),
     include_str!("migrations/0002_oauth.sql"),
     include_str!("migrations/0003_push_tokens.sql"),
+    include_str!("migrations/0004_events.sql"),
 ];
 
 /// Brings the file to the current schema, in one transaction a step.

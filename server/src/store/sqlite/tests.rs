@@ -6,6 +6,7 @@ mod answers;
 mod cancel;
 mod claim;
 mod desk;
+mod events;
 mod evidence;
 mod feed;
 mod keys;

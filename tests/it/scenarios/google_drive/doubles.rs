@@ -11,7 +11,7 @@ use tarishi_protocol::{OperationId, Payload, check_payload};
 use tarishi_sandbox::{Call as At, Effect};
 use tarishi_server::{
     App,
-    adapters::{AdapterError, Answer, Call, Names},
+    adapters::{AdapterError, Answer, Call, Names, Targets},
     app::DEFAULT_TENANT,
     dispatch::tokens,
 };
@@ -91,7 +91,7 @@ impl<'a> Worker<'a> {
     async fn new(app: &'a App) -> Self {
         let settings = app.effective(DEFAULT_TENANT, "google_drive").await.unwrap().unwrap().settings;
         let adapter = &app.adapters["google_drive"];
-        let token = tokens::access_token(app, DEFAULT_TENANT, &**adapter, &settings).await.unwrap().unwrap();
+        let token = tokens::only_token(app, DEFAULT_TENANT, &**adapter, &settings).await.unwrap().unwrap();
         let text = json!({ "destination": "two/a.txt", "content_base64": HELLO }).to_string();
         let payload = check_payload("google_drive", "upload", 1, &text).unwrap();
         Self { app, token, payload, names: Names_::default() }
@@ -99,6 +99,7 @@ impl<'a> Worker<'a> {
 
     async fn step(&self, memo: Option<&Value>) -> Answer {
         let settings = self.app.effective(DEFAULT_TENANT, "google_drive").await.unwrap().unwrap().settings;
+        let nobody = Targets::new(Vec::new());
         let call = Call {
             tenant: DEFAULT_TENANT,
             operation_id: OperationId(Uuid::from_u128(7)),
@@ -115,6 +116,9 @@ impl<'a> Worker<'a> {
             polls: 0,
             now: self.app.clock.now(),
             names: &self.names,
+            booked: None,
+            targets: &nobody,
+            repeats_unknown: false,
             outbound: &self.app.outbound,
         };
         self.app.adapters["google_drive"].execute(&call).await.unwrap()

@@ -207,6 +207,7 @@ fn settings_that_cannot_work_are_named() {
         ("base_url", "http://example.org"),
         ("transaction_type", "Gift"),
         ("party_b", "x"),
+        ("paybill_response_type", "Maybe"),
         ("callback_allowed_ips", "everybody"),
         ("security_credential", ""),
         ("first_poll_ms", "-1"),

@@ -218,6 +218,7 @@ impl Desk {
             tenant: T.to_owned(),
             id,
             attempt,
+            reference: None,
             send_before: now + 5_000,
             answer_by: now + 45_000,
             lease_until: now + LEASE,

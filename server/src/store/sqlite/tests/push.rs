@@ -100,6 +100,7 @@ async fn repeats(desk: &Desk, id: OperationId) -> (Uuid, bool) {
         send_before: now + 5_000,
         answer_by: now + 45_000,
         lease_until: now + 60_000,
+        reference: None,
         now,
     };
     let Opened::Yes { operation, .. } = desk.store.open_attempt(open).await.unwrap() else { panic!("ready") };

@@ -1,0 +1,44 @@
+//! `/api/v2/events`: what happened, in order, for the tenant's backend.
+
+use std::sync::Arc;
+
+use axum::{Json, extract::State};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{
+    page::{self, Query},
+    refusal::Refusal,
+};
+use crate::{
+    app::App,
+    clock::date,
+    credentials::Caller,
+    store::{EventPage, EventRow},
+};
+
+const SCOPES: [&str; 2] = ["logs:read", "admin"];
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct EventQuery {
+    cursor: Option<String>,
+    limit: Option<u32>,
+}
+
+/// `GET /api/v2/events?cursor=`: oldest first; the cursor of an answer is where the next one goes on.
+pub(super) async fn list(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Query(query): Query<EventQuery>,
+) -> Result<Json<Value>, Refusal> {
+    let tenant = caller.key_with(&SCOPES)?.tenant;
+    let limit = page::limit(query.limit)?;
+    let EventPage { events, cursor, reset, more } = app.store.events_after(&tenant, query.cursor, limit).await?;
+    let events: Vec<Value> = events.iter().map(view).collect();
+    Ok(Json(json!({ "events": events, "cursor": cursor, "reset": reset, "more": more })))
+}
+
+fn view(event: &EventRow) -> Value {
+    json!({ "id": event.fact, "type": event.kind, "at": date(event.at), "data": event.data })
+}
