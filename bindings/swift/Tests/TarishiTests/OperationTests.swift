@@ -46,6 +46,7 @@ struct OperationTests {
             "sms.query": Sms.query(operation: id),
             "sms.query#message": Sms.query(message: "ATXid_1"),
             "sms.balance": Sms.balance(),
+            "whatsapp.balance": Whatsapp.balance(),
             "whatsapp.send": Whatsapp.send(
                 to: "+254711222333", template: MessageTemplate(name: "fees_due", language: "sw", params: ["Amina", "1000.00"])),
             "whatsapp.send#media": Whatsapp.send(

@@ -183,8 +183,9 @@ extension TextAdapter {
     }
 }
 
-extension Sms {
-    /// Asks what the account at the provider holds.
+extension TextAdapter {
+    /// Asks what the account at the provider holds. WhatsApp has none: it ends as `unsupported`, with what was spent by the
+    /// server's books.
     public static func balance(
         key: String? = nil, orderingKey: String? = nil, onFailure: OnFailure = .continue,
         priority: Priority = .normal, ttl: TimeInterval? = nil, after: After? = nil

@@ -119,14 +119,7 @@ public sealed class Messages(
         return operation(adapter, "query", payload, key, orderingKey, onFailure, priority, ttl, after)
     }
 
-    private fun Template.json() = mapOf("name" to name, "language" to language, "params" to params)
-
-    private fun Media.json() = fields("url" to url, "caption" to caption)
-}
-
-/** Text messages. */
-public object Sms : Messages("sms") {
-    /** Asks what the account holds. */
+    /** Asks what the account holds. WhatsApp has none: it ends as `unsupported`, with what was spent by the server's books. */
     public fun balance(
         key: String? = null,
         orderingKey: String? = null,
@@ -138,7 +131,14 @@ public object Sms : Messages("sms") {
         val payload = fields()
         return operation(adapter, "balance", payload, key, orderingKey, onFailure, priority, ttl, after)
     }
+
+    private fun Template.json() = mapOf("name" to name, "language" to language, "params" to params)
+
+    private fun Media.json() = fields("url" to url, "caption" to caption)
 }
+
+/** Text messages. */
+public object Sms : Messages("sms")
 
 /** WhatsApp. Outside a conversation only approved templates are delivered. */
 public object Whatsapp : Messages("whatsapp")

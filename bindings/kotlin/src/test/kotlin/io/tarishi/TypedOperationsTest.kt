@@ -57,6 +57,7 @@ class TypedOperationsTest {
         "sms.query" to Sms.query(id),
         "sms.query#message" to Sms.query(messageId = "ATXid_1"),
         "sms.balance" to Sms.balance(),
+        "whatsapp.balance" to Whatsapp.balance(),
         "whatsapp.send" to Whatsapp.send("+254711222333", Template("fees_due", "sw", listOf("Amina", "1000.00"))),
         "whatsapp.send#media" to
             Whatsapp.send("+254711222333", "Ripoti", media = Media("https://school.example.org/r.pdf", "Ripoti")),
