@@ -10,7 +10,9 @@
 # What a plain `cargo build --profile mobile` does not do:
 # - one kind of library. With the Rust library that tests link beside it, cargo leaves link-time optimisation out (1.5 MB);
 # - SQLite without full-text search, R-trees, JSON and what else nobody asks it for (370 KB). Nothing that a commit depends on;
-# - no unwinding through C (95 KB): a panic never passes SQLite or ring, but a crash inside them shows no Rust below it;
+# - C for size (-Oz wants gcc 12 or clang; 9 KB), and no unwinding through it (95 KB): a panic never passes SQLite or ring, but a
+#   crash inside them shows no Rust below it;
+# - no folder of the machine that built it, in the words of panics;
 # - addresses to relocate are packed (85 KB slim, 150 KB full). On Linux that wants glibc 2.36.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
@@ -46,7 +48,8 @@ for part in LOAD_EXTENSION DEPRECATED PROGRESS_CALLBACK SHARED_CACHE DECLTYPE JS
   sqlite+=("-DSQLITE_OMIT_$part")
 done
 export LIBSQLITE3_FLAGS="${sqlite[*]}"
-export CFLAGS="${CFLAGS:-} -fno-asynchronous-unwind-tables"
+export RUSTFLAGS="${RUSTFLAGS:-} --remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}/registry/src=registry"
+export CFLAGS="${CFLAGS:-} -fno-asynchronous-unwind-tables -Oz"
 # What it is built with is not what the workspace is built with.
 export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$PWD/target}/library"
 
