@@ -1,0 +1,74 @@
+//! Notifications: to devices, and to people on the best channel.
+
+use serde::{Deserialize, Serialize};
+
+/// `send` of `push`.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct PushSend {
+    /// A user or a device of the tenant.
+    pub to: Audience,
+    /// The headline.
+    pub title: String,
+    /// The text.
+    pub body: String,
+    /// For the app.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data: Option<serde_json::Map<String, serde_json::Value>>,
+    /// Seconds that the provider keeps it for a phone that is off, up to [`crate::limits::PUSH_TTL_S_MAX`]; 0 = now or never.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ttl_s: Option<u32>,
+    /// Whether it may wake a sleeping phone; high when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub priority: Option<PushPriority>,
+    /// Of several with the same key only the newest is shown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub collapse_key: Option<String>,
+}
+
+impl PushSend {
+    /// `data` as the providers take it: every value is a text; what is none becomes its JSON.
+    #[must_use]
+    pub fn data_texts(&self) -> std::collections::BTreeMap<String, String> {
+        let text = |value: &serde_json::Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        self.data.iter().flatten().map(|(name, value)| (name.clone(), text(value))).collect()
+    }
+}
+
+/// How urgent a push is.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PushPriority {
+    /// It wakes a sleeping phone.
+    High,
+    /// It may wait until the phone wakes.
+    Normal,
+}
+
+/// Whom a push or a notification is for.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Audience {
+    /// An account of the tenant.
+    User(String),
+    /// One device.
+    Device(String),
+    /// A list of accounts.
+    List(Vec<String>),
+}
+
+/// `notify`: reach a person on the best channel.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Notify {
+    /// The kind of notification; chooses texts and route.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// Whom.
+    pub to: Audience,
+    /// What the texts are filled with.
+    pub data: serde_json::Map<String, serde_json::Value>,
+    /// Equal ones in a short time are one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dedupe_key: Option<String>,
+}
