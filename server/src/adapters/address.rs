@@ -4,11 +4,12 @@
 
 use std::net::IpAddr;
 
-use super::{AdapterError, Disposition};
+use super::{AdapterError, Settings};
 
 /// A base URL without its last slash: `https`, or `http` on the loopback.
 pub(super) fn base_url(setting: &str, text: &str) -> Result<String, AdapterError> {
-    let wrong = || misconfigured(format!("setting {setting} must be an https address (http only on the loopback)"));
+    let wrong =
+        || AdapterError::misconfigured(format!("setting {setting} must be an https address (http only on the loopback)"));
     let url = reqwest::Url::parse(text).map_err(|_| wrong())?;
     let loopback = matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));
     let plain = url.query().is_none() && url.fragment().is_none() && url.username().is_empty() && url.password().is_none();
@@ -16,6 +17,18 @@ pub(super) fn base_url(setting: &str, text: &str) -> Result<String, AdapterError
         return Ok(text.trim_end_matches('/').to_owned());
     }
     Err(wrong())
+}
+
+/// The setting `base_url`, or the host that the setting `environment` chooses.
+pub(super) fn by_environment(settings: &Settings, sandbox: &str, production: &str) -> Result<String, AdapterError> {
+    if let Some(text) = settings.get("base_url") {
+        return base_url("base_url", text);
+    }
+    match settings.require("environment")? {
+        "sandbox" => Ok(sandbox.to_owned()),
+        "production" => Ok(production.to_owned()),
+        _ => Err(AdapterError::misconfigured("setting environment must be sandbox or production")),
+    }
 }
 
 /// The addresses that webhooks may come from.
@@ -34,7 +47,8 @@ impl AllowList {
             return Ok(Self::Any);
         }
         let networks = text.split(',').map(str::trim).filter(|part| !part.is_empty()).map(network).collect::<Option<Vec<_>>>();
-        let wrong = || misconfigured(format!("setting {setting} must be * or a comma list of addresses and networks"));
+        let wrong =
+            || AdapterError::misconfigured(format!("setting {setting} must be * or a comma list of addresses and networks"));
         networks.filter(|networks| !networks.is_empty()).map(Self::Only).ok_or_else(wrong)
     }
 
@@ -71,13 +85,10 @@ fn covers(address: IpAddr, bits: u32, peer: IpAddr) -> bool {
     width(address) == width(peer) && head(address) == head(peer)
 }
 
-fn misconfigured(message: String) -> AdapterError {
-    AdapterError::new(Disposition::Misconfigured, message)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::adapters::Disposition;
 
     #[test]
     fn plain_http_is_for_the_loopback_only() {

@@ -73,6 +73,9 @@ pub enum Answer {
     NotFound,
 }
 
+/// A call that only reads may be repeated for this long.
+const READ_WINDOW: Duration = Duration::from_secs(3_600);
+
 /// What follows an unknown outcome.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Recovery {
@@ -95,6 +98,11 @@ pub enum Recovery {
     },
     /// Ask a human at once.
     Human,
+}
+
+impl Recovery {
+    /// Of an action that only reads.
+    pub const READ: Self = Self::ResendSameKey { window: READ_WINDOW };
 }
 
 /// What follows when no receipt came.
@@ -148,6 +156,26 @@ impl AdapterError {
         Self { disposition, problem: None, code: None, message: message.into(), retry_after: None }
     }
 
+    /// The operator must correct the settings or the account; the message names which.
+    #[must_use]
+    pub fn misconfigured(message: impl Into<String>) -> Self {
+        Self::new(Disposition::Misconfigured, message)
+    }
+
+    /// The same error of a call without effect: when its answer is lost, certainly nothing was done.
+    #[must_use]
+    pub fn harmless(self) -> Self {
+        match self.disposition {
+            Disposition::Ambiguous => Self { disposition: Disposition::Transient, ..self },
+            Disposition::Transient
+            | Disposition::RateLimited
+            | Disposition::Rejected
+            | Disposition::Unauthorized
+            | Disposition::Misconfigured
+            | Disposition::Unsupported => self,
+        }
+    }
+
     /// Names the problem more exactly.
     #[must_use]
     pub fn with_problem(mut self, problem: Code) -> Self {
@@ -194,4 +222,24 @@ pub struct Health {
     pub degraded: bool,
     /// For an operator; without secrets.
     pub message: String,
+}
+
+impl Health {
+    /// All is well.
+    #[must_use]
+    pub fn good(message: impl Into<String>) -> Self {
+        Self { ok: true, degraded: false, message: message.into() }
+    }
+
+    /// It works, and somebody should look.
+    #[must_use]
+    pub fn degraded(message: impl Into<String>) -> Self {
+        Self { ok: true, degraded: true, message: message.into() }
+    }
+
+    /// It does not work.
+    #[must_use]
+    pub fn bad(message: impl Into<String>) -> Self {
+        Self { ok: false, degraded: false, message: message.into() }
+    }
 }

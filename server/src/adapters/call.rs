@@ -1,51 +1,13 @@
 //! What an adapter is told.
 
-use std::{collections::BTreeMap, fmt, time::Duration};
+use std::{fmt, time::Duration};
 
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 use tarishi_protocol::{OperationId, Payload, State};
 use uuid::Uuid;
 
-use super::{AdapterError, Booked, Disposition, Names, Outbound, Reference, Targets};
-
-/// A tenant's settings and credentials for one adapter: name → text. `Debug` shows names only.
-#[derive(Clone, Default)]
-pub struct Settings(pub BTreeMap<String, String>);
-
-impl Settings {
-    /// The setting, if it is there and not empty.
-    #[must_use]
-    pub fn get(&self, name: &str) -> Option<&str> {
-        self.0.get(name).map(String::as_str).filter(|text| !text.is_empty())
-    }
-
-    /// The setting, or which one is missing.
-    ///
-    /// # Errors
-    /// [`Disposition::Misconfigured`].
-    pub fn require(&self, name: &str) -> Result<&str, AdapterError> {
-        self.get(name).ok_or_else(|| AdapterError::new(Disposition::Misconfigured, format!("setting {name} is missing")))
-    }
-
-    /// A wait in milliseconds (`<name>_ms`), or the default.
-    ///
-    /// # Errors
-    /// [`Disposition::Misconfigured`] if it is no number.
-    pub fn wait(&self, name: &str, default: Duration) -> Result<Duration, AdapterError> {
-        let name = format!("{name}_ms");
-        let Some(text) = self.get(&name) else { return Ok(default) };
-        text.parse()
-            .map(Duration::from_millis)
-            .map_err(|_| AdapterError::new(Disposition::Misconfigured, format!("setting {name} must be whole milliseconds")))
-    }
-}
-
-impl fmt::Debug for Settings {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_set().entries(self.0.keys()).finish()
-    }
-}
+use super::{Booked, Names, Outbound, Reference, Settings, Targets};
 
 /// What an adapter is told. Everything in it was durable before the call.
 #[derive(Clone, Copy)]
@@ -90,6 +52,18 @@ pub struct Call<'a> {
     pub outbound: &'a Outbound,
 }
 
+impl Call<'_> {
+    /// How long ago this attempt was begun; its id says when.
+    #[must_use]
+    pub fn since_attempt(&self) -> Duration {
+        let begun = self.attempt_id.get_timestamp().and_then(|at| {
+            let (secs, nanos) = at.to_unix();
+            DateTime::from_timestamp(i64::try_from(secs).ok()?, nanos)
+        });
+        (self.now - begun.unwrap_or(self.first_opened_at)).to_std().unwrap_or_default()
+    }
+}
+
 impl fmt::Debug for Call<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Call").field("operation", &self.operation_id).field("attempt", &self.attempt_id).finish_non_exhaustive()
@@ -125,7 +99,7 @@ pub struct TokenNeed<'a> {
 pub struct HealthCall<'a> {
     /// The tenant's settings.
     pub settings: &'a Settings,
-    /// The access token, for adapters whose actions need one; absent = none could be had.
+    /// The access token, for adapters whose actions need one.
     pub access_token: Option<&'a str>,
     /// The way out.
     pub outbound: &'a Outbound,

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use tarishi_protocol::catalog::Category;
 
+use super::SettingSpec;
+
 /// What an adapter can do and what it needs.
 #[derive(Clone, Copy, Debug)]
 pub struct Descriptor {
@@ -44,17 +46,4 @@ pub struct ActionSpec {
     pub needs_token: bool,
     /// It changes something at the provider.
     pub has_effect: bool,
-}
-
-/// One setting of an adapter.
-#[derive(Clone, Copy, Debug)]
-pub struct SettingSpec {
-    /// Its name in lower case: `consumer_key` is `MPESA_CONSUMER_KEY` in the environment.
-    pub name: &'static str,
-    /// Sealed at rest, never shown.
-    pub secret: bool,
-    /// The adapter cannot work without it.
-    pub required: bool,
-    /// What it is for.
-    pub help: &'static str,
 }

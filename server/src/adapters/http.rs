@@ -137,8 +137,7 @@ impl Outbound {
         deadline: Duration,
     ) -> Result<(HttpAnswer, HeaderMap), AdapterError> {
         let (client, request) = request.build_split();
-        let request = request
-            .map_err(|_| AdapterError::new(Disposition::Misconfigured, "the provider's address or a header is not valid"))?;
+        let request = request.map_err(|_| AdapterError::misconfigured("the provider's address or a header is not valid"))?;
         if !self.may_send() {
             return Err(AdapterError::new(Disposition::Transient, "the call was begun too late and nothing was sent"));
         }

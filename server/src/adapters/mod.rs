@@ -33,8 +33,11 @@ pub mod moodle;
 pub mod mpesa;
 mod names;
 pub mod oauth;
+mod payments;
 pub mod pesapal;
+mod polls;
 pub mod push;
+mod settings;
 pub mod sms;
 mod target;
 pub mod whatsapp;
@@ -48,6 +51,7 @@ pub use hook::*;
 pub use http::Outbound;
 pub use names::Names;
 pub use oauth::OAuth;
+pub use settings::{SettingSpec, Settings};
 pub use target::*;
 
 /// Every adapter of this build, by name.
@@ -89,20 +93,29 @@ pub trait Adapter: Send + Sync {
     /// Never causes an effect.
     async fn recover(&self, call: &Call<'_>, known: Option<&Reference>) -> Result<Answer, AdapterError>;
 
-    /// Verifies and reads a webhook. Pure.
+    /// Verifies and reads a webhook. Pure. The default is for providers that send none.
     ///
     /// # Errors
     /// [`Disposition::Rejected`] if it is not authentic or cannot be read.
-    fn read_webhook(&self, hook: &Hook<'_>) -> Result<HookRead, AdapterError>;
+    fn read_webhook(&self, _hook: &Hook<'_>) -> Result<HookRead, AdapterError> {
+        Err(AdapterError::new(Disposition::Rejected, "this provider sends no webhooks"))
+    }
 
     /// Asks the provider cheaply whether it answers and knows us.
     async fn health(&self, call: &HealthCall<'_>) -> Health;
 
-    /// Gets a new access token. Called by the dispatcher alone, one at a time per tenant and adapter.
+    /// Gets a new access token of this name ([`Self::token_name`]). Called by the dispatcher alone, one at a time per tenant
+    /// and name. It has no effect: an answer that was lost may be asked for again.
     ///
     /// # Errors
     /// As for any call; the default is [`Disposition::Unsupported`].
-    async fn fetch_token(&self, _settings: &Settings, _outbound: &Outbound) -> Result<AccessToken, AdapterError> {
+    async fn fetch_token(
+        &self,
+        _name: &str,
+        _settings: &Settings,
+        _outbound: &Outbound,
+        _now: DateTime<Utc>,
+    ) -> Result<AccessToken, AdapterError> {
         Err(AdapterError::new(Disposition::Unsupported, "this provider has no tokens"))
     }
 
@@ -127,20 +140,6 @@ pub trait Adapter: Send + Sync {
     /// `None`: this call needs none. Asked for a step of an action that needs a token, and for health.
     fn token_name(&self, _need: &TokenNeed<'_>) -> Option<String> {
         Some(String::new())
-    }
-
-    /// Gets a new access token of this name; as [`Self::fetch_token`].
-    ///
-    /// # Errors
-    /// As [`Self::fetch_token`].
-    async fn fetch_named_token(
-        &self,
-        _name: &str,
-        settings: &Settings,
-        outbound: &Outbound,
-        _now: DateTime<Utc>,
-    ) -> Result<AccessToken, AdapterError> {
-        self.fetch_token(settings, outbound).await
     }
 
     /// What follows for a call whose access token could not be had: nothing was sent.

@@ -41,8 +41,6 @@ pub struct OAuth {
     pub kept_params: &'static [&'static str],
     /// Who may say that it is the issuer (`iss`).
     pub issuers: &'static [&'static str],
-    /// The client's credentials go into a header instead of the body.
-    pub basic: bool,
 }
 
 impl fmt::Debug for OAuth {
@@ -162,14 +160,9 @@ impl OAuth {
     }
 
     async fn post(&self, outbound: &Outbound, url: &str, form: &[(&str, &str)]) -> Result<HttpAnswer, TokenError> {
-        let mut form = form.to_vec();
-        let mut request = outbound.request(Method::POST, url);
-        if self.basic {
-            request = request.basic_auth(&self.client_id, Some(&self.client_secret));
-        } else {
-            form.extend([("client_id", self.client_id.as_str()), ("client_secret", self.client_secret.as_str())]);
-        }
-        outbound.send(request.form(&form), TIMEOUT).await.map_err(silence)
+        let client = [("client_id", self.client_id.as_str()), ("client_secret", self.client_secret.as_str())];
+        let request = outbound.request(Method::POST, url).form(&[form, &client].concat());
+        outbound.send(request, TIMEOUT).await.map_err(silence)
     }
 }
 

@@ -7,10 +7,9 @@ use serde_json::json;
 
 use super::{Context, Failure, Outcome, cells};
 use crate::{
-    adapters::Errand,
     app::App,
     clock::date,
-    dispatch::tokens,
+    dispatch::errand,
     integrations::{Change, missing},
     oauth,
     vault::Vault,
@@ -195,17 +194,8 @@ async fn webhook_url(context: &mut Context<'_>, app: &App, name: &str) -> Outcom
 async fn register(context: &mut Context<'_>, app: &App, name: &str) -> Outcome {
     let adapter = app.adapters.get(name).ok_or_else(|| unknown(name))?;
     let settings = app.effective(&context.tenant, name).await?.ok_or_else(|| unknown(name))?.settings;
-    let failed = |error: crate::adapters::AdapterError| Failure::Failed(error.to_string());
-    let token = tokens::only_token(app, &context.tenant, &**adapter, &settings).await.map_err(failed)?;
-    let base_url = app.config.base_url();
-    let errand = Errand {
-        settings: &settings,
-        access_token: token.as_deref(),
-        base_url: &base_url,
-        now: app.clock.now(),
-        outbound: &app.outbound,
-    };
-    for done in adapter.register(&errand).await.map_err(failed)? {
+    let done = errand(app, &context.tenant, &**adapter, &settings, async |errand| adapter.register(&errand).await).await;
+    for done in done.map_err(|error| Failure::Failed(error.to_string()))? {
         context.line(&json!({ "adapter": name, "done": done }), || done.clone())?;
     }
     Ok(())

@@ -8,10 +8,10 @@ use tarishi_protocol::Money;
 
 use super::{Context, Failure, Outcome};
 use crate::{
-    adapters::{Errand, Period, StatementLine},
+    adapters::{Period, StatementLine},
     app::App,
     clock::date,
-    dispatch::tokens,
+    dispatch::errand,
     reconcile::{Asked, Booked, HEADER, compare},
     store::PAYMENT_RECEIVED,
 };
@@ -68,19 +68,10 @@ impl Reconcile {
 }
 
 async fn statement(app: &App, tenant: &str, name: &str, period: Period) -> Result<Vec<StatementLine>, Failure> {
-    let failed = |error: crate::adapters::AdapterError| Failure::Failed(error.to_string());
     let adapter = app.adapters.get(name).ok_or_else(|| Failure::Failed(format!("there is no adapter {name}")))?;
     let settings = app.effective(tenant, name).await?.map(|effective| effective.settings).unwrap_or_default();
-    let token = tokens::only_token(app, tenant, &**adapter, &settings).await.map_err(failed)?;
-    let base_url = app.config.base_url();
-    let errand = Errand {
-        settings: &settings,
-        access_token: token.as_deref(),
-        base_url: &base_url,
-        now: app.clock.now(),
-        outbound: &app.outbound,
-    };
-    adapter.statement(&errand, period).await.map_err(failed)
+    let lines = errand(app, tenant, &**adapter, &settings, async |errand| adapter.statement(&errand, period).await).await;
+    lines.map_err(|error| Failure::Failed(error.to_string()))
 }
 
 /// Charges that succeeded and payments that came by themselves, of this day. One that is both is one.

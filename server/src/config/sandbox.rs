@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, path::Path};
 use crate::dispatch::policy::Retry;
 
 /// The path token of SMS webhooks: the sandbox is told to report to `/h/<this>/dlr`.
-pub const SMS_WEBHOOK_TOKEN: &str = "sandbox-sms-webhook-token-0001";
+pub const SMS_WEBHOOK_TOKEN: &str = "sandbox-sms-webhook-token-000001";
 /// The path token of WhatsApp webhooks: the sandbox is told to report to `/h/<this>`.
 pub const WHATSAPP_WEBHOOK_TOKEN: &str = "sandbox-whatsapp-webhook-token-0001";
 

@@ -18,6 +18,7 @@ use crate::{
 };
 
 mod audience;
+mod errand;
 pub mod failpoint;
 pub mod janitor;
 mod names;
@@ -29,6 +30,7 @@ mod step;
 pub mod tokens;
 pub mod webhook;
 
+pub use errand::errand;
 pub use step::step;
 
 /// Calls that may be open at once in one process.

@@ -11,7 +11,7 @@ use std::{
 
 use crate::{
     App,
-    adapters::{Adapter, AdapterError, Disposition, Settings},
+    adapters::{Adapter, AdapterError, Settings, TokenNeed},
     oauth,
     store::{AuthTokenRow, Ms},
 };
@@ -93,7 +93,7 @@ pub async fn access_token(
     if let Some(good) = kept.as_ref().filter(|kept| now < kept.refresh_at) {
         return Ok(Token { text: good.token.clone(), fresh: false });
     }
-    let fetched = adapter.fetch_named_token(name, settings, &app.outbound, app.clock.now()).await.map_err(certain)?;
+    let fetched = adapter.fetch_token(name, settings, &app.outbound, app.clock.now()).await.map_err(AdapterError::harmless)?;
     let ahead = AHEAD.min(fetched.expires_in / 2);
     let refresh_at = now + Ms::try_from((fetched.expires_in - ahead).as_millis()).unwrap_or(0);
     let row = AuthTokenRow {
@@ -109,20 +109,21 @@ pub async fn access_token(
     Ok(Token { text: fetched.token, fresh: true })
 }
 
-/// The token of an adapter that has one alone, for what is no operation; `None` if its actions need none.
+/// The token for what is no operation (health, an errand); `None` if the adapter needs none for that.
 ///
 /// # Errors
 /// As [`access_token`].
-pub async fn only_token(
+pub async fn errand_token(
     app: &App,
     tenant: &str,
     adapter: &dyn Adapter,
     settings: &Settings,
 ) -> Result<Option<String>, AdapterError> {
-    if !adapter.descriptor().actions.iter().any(|action| action.needs_token) {
-        return Ok(None);
+    let needs_one = adapter.descriptor().actions.iter().any(|action| action.needs_token);
+    match adapter.token_name(&TokenNeed { settings, step: None }).filter(|_| needs_one) {
+        Some(name) => Ok(Some(access_token(app, tenant, adapter, settings, &name).await?.text)),
+        None => Ok(None),
     }
-    Ok(Some(access_token(app, tenant, adapter, settings, "").await?.text))
 }
 
 /// The provider refused a token: forget it, unless another call has replaced it meanwhile.
@@ -146,10 +147,4 @@ async fn stored(app: &App, tenant: &str, adapter: &str) -> Option<Kept> {
 
 fn purpose(adapter: &str) -> String {
     format!("auth_token:{adapter}")
-}
-
-/// A token request has no effect that could be doubled.
-fn certain(error: AdapterError) -> AdapterError {
-    let disposition = if error.disposition == Disposition::Ambiguous { Disposition::Transient } else { error.disposition };
-    AdapterError { disposition, ..error }
 }

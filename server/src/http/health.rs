@@ -14,7 +14,7 @@ use tarishi_protocol::Code;
 
 use super::refusal::Refusal;
 use crate::{
-    adapters::{Health, HealthCall, TokenNeed},
+    adapters::{Health, HealthCall},
     app::{App, DEFAULT_TENANT},
     credentials::Caller,
     dispatch::{policy::BREAKER_FAILURES, tokens},
@@ -98,15 +98,8 @@ pub async fn check(app: &App, tenant: &str, name: &str) -> store::Result<Option<
     }
     let ask = async {
         adapter.check_settings(&effective.settings).map_err(|error| error.message)?;
-        let needs_token = adapter.descriptor().actions.iter().any(|action| action.needs_token);
-        let need = TokenNeed { settings: &effective.settings, step: None };
-        let token = match adapter.token_name(&need).filter(|_| needs_token) {
-            Some(name) => {
-                let token = tokens::access_token(app, tenant, adapter.as_ref(), &effective.settings, &name).await;
-                Some(token.map_err(|error| error.message)?.text)
-            }
-            None => None,
-        };
+        let token = tokens::errand_token(app, tenant, adapter.as_ref(), &effective.settings).await;
+        let token = token.map_err(|error| error.message)?;
         let call = HealthCall { settings: &effective.settings, access_token: token.as_deref(), outbound: &app.outbound };
         Ok(adapter.health(&call).await)
     };

@@ -2,12 +2,12 @@
 
 use chrono::{DateTime, Utc};
 use serde_json::value::RawValue;
-use tarishi_protocol::{Code, Fingerprint, Operation, OperationId, Payload, Problem, check_envelope, check_payload, limits};
+use tarishi_protocol::{Code, Fingerprint, Operation, Payload, Problem, check_envelope, check_payload, limits};
 
 use super::internal;
 use crate::{
     App,
-    store::{COURSE_REFERENCE, Checked, Grants, Ms, Preview},
+    store::{Checked, Exclusive, Grants, Ms, Preview},
 };
 
 /// Who asks, and when.
@@ -109,7 +109,7 @@ fn check(
     let ttl = Ms::try_from(operation.ttl_ms.unwrap_or(limits::TTL_MS_DEFAULT)).unwrap_or(Ms::MAX / 4);
     Ok(Checked {
         fingerprint,
-        money_reference: exclusive_reference(&payload),
+        exclusive: Exclusive::of(&payload),
         correlation: adapter.correlation(action, &payload),
         expires_at: enqueued_at.saturating_add(ttl),
         enqueued_at,
@@ -141,20 +141,6 @@ fn authorise(grants: &Grants, operation: &Operation, payload: &Payload) -> Resul
         return Err(Problem::new(Code::CapExceeded, "the credential may not reach this phone").with_field("payload"));
     }
     Ok(())
-}
-
-/// The name of what must not be paid, given back or made twice at once.
-fn exclusive_reference(payload: &Payload) -> Option<String> {
-    match payload {
-        Payload::Charge(charge) => Some(format!("charge:{}", charge.reference)),
-        Payload::Refund(refund) => {
-            let of = |id: &OperationId| format!("refund:{id}");
-            refund.operation_id.as_ref().map(of).or_else(|| refund.receipt.as_ref().map(|receipt| format!("refund:{receipt}")))
-        }
-        // Moodle lets calls that run at once make twins.
-        Payload::CreateCourse(course) => Some(format!("{COURSE_REFERENCE}{}", course.idnumber.trim().to_lowercase())),
-        _ => None,
-    }
 }
 
 /// When it was enqueued, by our clock. An exact age decides; otherwise the asker's wall-clock age, kept between the age that

@@ -140,7 +140,7 @@ impl Refresher {
                 Err(TokenError::Consent(word)) => return self.ended(&kept, word).await,
                 Err(TokenError::Client(word)) => {
                     let text = format!("the provider refuses our OAuth client ({word}): check client_id and client_secret");
-                    return Err(AdapterError::new(Disposition::Misconfigured, text).with_code(word));
+                    return Err(AdapterError::misconfigured(text).with_code(word));
                 }
                 Err(TokenError::Silence) if left > 0 => {
                     tokio::time::sleep(wait.mul_f64(rand::random_range(0.9..1.1))).await;

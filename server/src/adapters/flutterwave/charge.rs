@@ -4,14 +4,13 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
-use tarishi_protocol::{Charge, Code, Interim, OpenUrl, PaymentQuery, PaymentQueryOutcome, State};
-use uuid::Uuid;
+use tarishi_protocol::{Charge, Code, Interim, OpenUrl, PaymentQuery, State};
 
-use super::super::{AdapterError, Answer, Call, Disposition, Reference};
+use super::super::{AdapterError, Answer, Call, Disposition, Reference, payments};
 use super::{
     Desk, answers,
     answers::{Status, Submitted, Transaction},
-    harmless, standing, wire,
+    standing, wire,
 };
 
 /// Pages of transactions of one reference that are read.
@@ -34,8 +33,8 @@ pub(super) async fn execute(call: &Call<'_>, desk: &Desk<'_>, charge: &Charge) -
         None => {
             let body = wire::link_body(&desk.config, charge, &tx_ref)?;
             // Nobody holds the address of a page whose answer was lost, so nobody can pay there.
-            let answer = desk.post("/v3/payments", &body).await.map_err(harmless)?;
-            let link = answers::read_link(&answer).map_err(harmless)?;
+            let answer = desk.post("/v3/payments", &body).await.map_err(AdapterError::harmless)?;
+            let link = answers::read_link(&answer).map_err(AdapterError::harmless)?;
             Ok(linked(call, desk, &tx_ref, link))
         }
     }
@@ -60,7 +59,7 @@ fn submitted(submitted: Submitted, desk: &Desk<'_>, tx_ref: &str) -> Result<Answ
         None => json!(Interim::PromptSent {}),
     };
     // Even "successful" is asked for once more before it counts.
-    let poll_after = if transaction.status == Status::Successful { Duration::ZERO } else { desk.config.waits.first_poll };
+    let poll_after = if transaction.status == Status::Successful { Duration::ZERO } else { desk.config.waits.polls.first() };
     waiting(reference, poll_after, interim)
 }
 
@@ -69,7 +68,7 @@ fn linked(call: &Call<'_>, desk: &Desk<'_>, tx_ref: &str, url: String) -> Answer
     let expires_at = call.now + chrono::TimeDelta::minutes(minutes);
     let reference = Reference::new(tx_ref).with("tx_ref", tx_ref).with("link_until", expires_at.to_rfc3339());
     let interim = Some(json!(Interim::OpenUrl(OpenUrl { url, expires_at: Some(expires_at) })));
-    Answer::Waiting { reference: Some(reference), poll_after: desk.config.waits.first_poll, interim }
+    Answer::Waiting { reference: Some(reference), poll_after: desk.config.waits.polls.first(), interim }
 }
 
 /// The account whose key sends it is on record.
@@ -138,7 +137,7 @@ struct Asked<'a, 'c> {
 
 impl Asked<'_, '_> {
     fn wait(&self) -> Answer {
-        let poll_after = self.desk.config.waits.poll_after(self.call.polls);
+        let poll_after = self.desk.config.waits.polls.after(self.call.polls);
         Answer::Waiting { reference: self.known.cloned(), poll_after, interim: None }
     }
 
@@ -146,13 +145,13 @@ impl Asked<'_, '_> {
     fn wait_for(&self, found: &Transaction) -> Answer {
         let known = self.known.cloned().unwrap_or_else(|| Reference::new(self.own));
         let known = known.with("tx_ref", self.own).with("transaction_id", found.id.as_str());
-        let poll_after = self.desk.config.waits.poll_after(self.call.polls);
+        let poll_after = self.desk.config.waits.polls.after(self.call.polls);
         Answer::Waiting { reference: Some(known), poll_after, interim: None }
     }
 
     /// Nothing was made, if nobody told of it, if it is late enough, and if the account asked is the one that was to charge.
     fn not_made(&self, account: Option<&str>) -> Result<Answer, AdapterError> {
-        if self.told || since_attempt(self.call) < self.desk.config.waits.settle_after {
+        if self.told || self.call.since_attempt() < self.desk.config.waits.settle_after {
             return Ok(self.wait());
         }
         match account {
@@ -197,15 +196,6 @@ async fn missing(asked: &Asked<'_, '_>) -> Result<Answer, AdapterError> {
         Some(found) => Ok(asked.wait_for(found)),
         None => asked.not_made(Some(&wire::account(&asked.desk.config))),
     }
-}
-
-/// How long ago this attempt was begun; its id says when.
-pub(super) fn since_attempt(call: &Call<'_>) -> Duration {
-    let begun = |attempt: Uuid| {
-        let (secs, nanos) = attempt.get_timestamp()?.to_unix();
-        DateTime::from_timestamp(i64::try_from(secs).ok()?, nanos)
-    };
-    (call.now - begun(call.attempt_id).unwrap_or(call.first_opened_at)).to_std().unwrap_or_default()
 }
 
 /// What a webhook claims: under which reference of ours, and which transaction.
@@ -253,16 +243,7 @@ pub(super) fn open(error: AdapterError) -> AdapterError {
 
 /// `query`: where a payment or refund of ours stands. What has ended is answered from our own books.
 pub(super) async fn query(call: &Call<'_>, desk: &Desk<'_>, query: &PaymentQuery) -> Result<Answer, AdapterError> {
-    let Some(related) = call.related else {
-        return Err(match query.operation_id {
-            Some(_) => AdapterError::new(Disposition::Rejected, "no such operation").with_problem(Code::NotFound),
-            None => AdapterError::new(Disposition::Unsupported, "this receipt is not known here"),
-        });
-    };
-    let known = |name| related.outcome.as_ref().and_then(|outcome| outcome.get(name)).filter(|value| !value.is_null());
-    let receipt = known("receipt").and_then(Value::as_str).map(str::to_owned);
-    let amount = known("amount").and_then(|amount| serde_json::from_value(amount.clone()).ok());
-    let mut outcome = PaymentQueryOutcome { state: related.state, receipt, amount };
+    let (related, mut outcome) = payments::on_record(call, query)?;
     let text = |name: &str| related.reference.as_ref().and_then(|reference| reference.data.get(name)?.as_str());
     if let (false, "charge", Some(tx_ref)) = (related.state.is_ended(), related.action.as_str(), text("tx_ref")) {
         let found = match text("transaction_id") {

@@ -36,8 +36,6 @@ const READ_TIMEOUT: Duration = Duration::from_secs(15);
 const CHARGE_DEADLINE: Duration = Duration::from_secs(45);
 const REFUND_DEADLINE: Duration = Duration::from_secs(90);
 const QUERY_DEADLINE: Duration = Duration::from_secs(30);
-/// A query changes nothing; it may be repeated for this long.
-const READ_WINDOW: Duration = Duration::from_secs(3_600);
 
 static DESCRIPTOR: Descriptor = Descriptor {
     name: "flutterwave",
@@ -67,7 +65,7 @@ impl Adapter for Flutterwave {
     fn recovery(&self, action: &str, settings: &Settings) -> Recovery {
         let waits = Waits::read(settings).unwrap_or_default();
         match action {
-            "query" => Recovery::ResendSameKey { window: READ_WINDOW },
+            "query" => Recovery::READ,
             "refund" => Recovery::Query { settle_after: waits.refund_settle_after },
             _ => Recovery::Query { settle_after: waits.settle_after },
         }
@@ -81,7 +79,7 @@ impl Adapter for Flutterwave {
         let desk = Desk::open(call.settings, call.outbound)?;
         match (call.action, call.payload) {
             ("charge", Payload::Charge(charge)) => charge::execute(call, &desk, charge).await,
-            ("query", Payload::PaymentQuery(query)) => charge::query(call, &desk, query).await.map_err(harmless),
+            ("query", Payload::PaymentQuery(query)) => charge::query(call, &desk, query).await.map_err(AdapterError::harmless),
             ("refund", Payload::Refund(refund)) => refund::execute(call, &desk, refund).await,
             _ => Err(unsupported()),
         }
@@ -91,7 +89,7 @@ impl Adapter for Flutterwave {
         let desk = Desk::open(call.settings, call.outbound)?;
         match (call.action, call.payload) {
             ("charge", Payload::Charge(charge)) => charge::recover(call, &desk, charge, known).await,
-            ("query", Payload::PaymentQuery(query)) => charge::query(call, &desk, query).await.map_err(harmless),
+            ("query", Payload::PaymentQuery(query)) => charge::query(call, &desk, query).await.map_err(AdapterError::harmless),
             ("refund", Payload::Refund(refund)) => refund::recover(call, &desk, refund, known).await,
             _ => Err(unsupported()),
         }
@@ -103,14 +101,13 @@ impl Adapter for Flutterwave {
 
     async fn health(&self, call: &HealthCall<'_>) -> Health {
         let asked = async {
-            config::check(call.settings)?;
             let desk = Desk::open(call.settings, call.outbound)?;
             let answer = desk.get("/v3/balances/KES").await?;
             answers::accepted(&answer, answers::Envelope::read(&answer)).map(drop)
         };
         match asked.await {
-            Ok(()) => Health { ok: true, degraded: false, message: "Flutterwave answers and knows us".to_owned() },
-            Err(error) => Health { ok: false, degraded: false, message: error.message },
+            Ok(()) => Health::good("Flutterwave answers and knows us"),
+            Err(error) => Health::bad(error.message),
         }
     }
 }
@@ -136,19 +133,6 @@ impl<'a> Desk<'a> {
         let url = format!("{}{path}", self.config.base_url);
         let request = self.outbound.request(Method::POST, &url).bearer_auth(self.config.secret_key).json(body);
         self.outbound.send(request, MONEY_TIMEOUT).await
-    }
-}
-
-/// A call without effect: when its answer is lost, certainly nothing was done.
-fn harmless(error: AdapterError) -> AdapterError {
-    match error.disposition {
-        Disposition::Ambiguous => AdapterError { disposition: Disposition::Transient, ..error },
-        Disposition::Transient
-        | Disposition::RateLimited
-        | Disposition::Rejected
-        | Disposition::Unauthorized
-        | Disposition::Misconfigured
-        | Disposition::Unsupported => error,
     }
 }
 

@@ -13,7 +13,7 @@ use super::super::{AdapterError, Answer, Call, Disposition, Reference};
 use super::{
     Desk, answers,
     answers::Status,
-    charge, harmless, returned,
+    charge, returned,
     returned::{RefundStatus, Returned},
     wire,
 };
@@ -73,10 +73,10 @@ async fn look(call: &Call<'_>, desk: &Desk<'_>, refund: &Refund, memo: Option<Me
         Some(memo) => memo.transaction.clone(),
         None => transaction_id(call, refund)?,
     };
-    let found = charge::verify(desk, &transaction).await.map_err(harmless)?;
+    let found = charge::verify(desk, &transaction).await.map_err(AdapterError::harmless)?;
     let paid = found.filter(|found| found.status == Status::Successful).and_then(|found| found.amount);
     let paid = paid.ok_or_else(|| rejected(Code::NotFound, "Flutterwave knows no such successful payment"))?;
-    let list = refunds(desk, &transaction).await.map_err(harmless)?;
+    let list = refunds(desk, &transaction).await.map_err(AdapterError::harmless)?;
     if let Some(memo) = &memo
         && let Some(ours) = list.items.iter().find(|refund| memo.fits(refund, wire::mark(call.effect_key)))
     {
@@ -138,8 +138,8 @@ pub(super) async fn recover(
     if let Some(ours) = list.items.iter().find(|refund| memo.fits(refund, wire::mark(call.effect_key))) {
         return Ok(conclude(desk, call, ours, memo.amount.currency(), known));
     }
-    if charge::since_attempt(call) < desk.config.waits.refund_settle_after {
-        let poll_after = desk.config.waits.poll_after(call.polls);
+    if call.since_attempt() < desk.config.waits.refund_settle_after {
+        let poll_after = desk.config.waits.polls.after(call.polls);
         return Ok(Answer::Waiting { reference: known.cloned(), poll_after, interim: None });
     }
     if memo.whole && !list.more && memo.round < ROUNDS_MAX {
@@ -163,7 +163,7 @@ fn conclude(desk: &Desk<'_>, call: &Call<'_>, returned: &Returned, currency: &st
         }
         RefundStatus::Pending => {
             let poll_after =
-                if known.is_none() { desk.config.waits.first_poll } else { desk.config.waits.poll_after(call.polls) };
+                if known.is_none() { desk.config.waits.polls.first() } else { desk.config.waits.polls.after(call.polls) };
             Answer::Waiting { reference: Some(reference), poll_after, interim: None }
         }
     }

@@ -2,7 +2,11 @@
 
 use std::fmt;
 
-use super::super::{AdapterError, Disposition, OAuth, SettingSpec, Settings, address::base_url};
+use super::super::{
+    AdapterError, OAuth, SettingSpec, Settings,
+    address::base_url,
+    settings::{plain, secret},
+};
 
 const BASE_URL: &str = "https://www.googleapis.com";
 const AUTH_URL: &str = "https://accounts.google.com/o/oauth2/v2/auth";
@@ -15,22 +19,18 @@ const SCOPE: &str = "drive.file";
 pub(super) const CHUNK_UNIT: u64 = 262_144;
 const CHUNK: u64 = 8 * 1024 * 1024;
 
-const fn setting(name: &'static str, secret: bool, required: bool, help: &'static str) -> SettingSpec {
-    SettingSpec { name, secret, required, help }
-}
-
 pub(super) const SETTINGS: &[SettingSpec] = &[
-    setting("client_id", false, true, "the OAuth client (type: web application)"),
-    setting("client_secret", true, true, "the OAuth client's secret"),
-    setting("refresh_token", true, false, "a refresh token of one account; used until somebody connects an account"),
-    setting("scope", false, false, "drive.file (default: what this app made) or drive (everything)"),
-    setting("shared_drive_id", false, false, "the shared drive that holds everything"),
-    setting("root_folder_id", false, false, "the folder that paths begin at; default the drive's own"),
-    setting("upload_chunk_bytes", false, false, "bytes sent at once, a multiple of 262144; default 8388608"),
-    setting("base_url", false, false, "another host of the API, for tests"),
-    setting("auth_url", false, false, "another consent page, for tests"),
-    setting("token_url", false, false, "another token address, for tests"),
-    setting("revoke_url", false, false, "another revocation address, for tests"),
+    plain("client_id", true, "the OAuth client (type: web application)"),
+    secret("client_secret", true, "the OAuth client's secret"),
+    secret("refresh_token", false, "a refresh token of one account; used until somebody connects an account"),
+    plain("scope", false, "drive.file (default: what this app made) or drive (everything)"),
+    plain("shared_drive_id", false, "the shared drive that holds everything"),
+    plain("root_folder_id", false, "the folder that paths begin at; default the drive's own"),
+    plain("upload_chunk_bytes", false, "bytes sent at once, a multiple of 262144; default 8388608"),
+    plain("base_url", false, "another host of the API, for tests"),
+    plain("auth_url", false, "another consent page, for tests"),
+    plain("token_url", false, "another token address, for tests"),
+    plain("revoke_url", false, "another revocation address, for tests"),
 ];
 
 /// The settings, read. `Debug` shows no secret.
@@ -52,7 +52,7 @@ impl<'a> Config<'a> {
     pub(super) fn read(settings: &'a Settings) -> Result<Self, AdapterError> {
         let shared_drive = plain_id(settings, "shared_drive_id")?;
         let root = plain_id(settings, "root_folder_id")?.or(shared_drive).unwrap_or("root");
-        let wrong = || misconfigured("setting upload_chunk_bytes must be a positive multiple of 262144");
+        let wrong = || AdapterError::misconfigured("setting upload_chunk_bytes must be a positive multiple of 262144");
         let chunk = settings.get("upload_chunk_bytes").map_or(Ok(CHUNK), |text| text.parse().map_err(|_| wrong()))?;
         if chunk == 0 || chunk % CHUNK_UNIT != 0 {
             return Err(wrong());
@@ -70,7 +70,7 @@ pub(super) fn check(settings: &Settings) -> Result<(), AdapterError> {
 pub(super) fn oauth(settings: &Settings) -> Result<OAuth, AdapterError> {
     let scope = settings.get("scope").unwrap_or(SCOPE);
     if !matches!(scope, "drive.file" | "drive") {
-        return Err(misconfigured("setting scope must be drive.file or drive"));
+        return Err(AdapterError::misconfigured("setting scope must be drive.file or drive"));
     }
     Ok(OAuth {
         authorize_url: address(settings, "auth_url", AUTH_URL)?,
@@ -84,7 +84,6 @@ pub(super) fn oauth(settings: &Settings) -> Result<OAuth, AdapterError> {
         hints: &["login_hint", "hd"],
         kept_params: &[],
         issuers: &["https://accounts.google.com", "accounts.google.com"],
-        basic: false,
     })
 }
 
@@ -95,9 +94,9 @@ fn address(settings: &Settings, name: &str, default: &str) -> Result<String, Ada
 /// An id that may stand in a path and in a query's quotes.
 fn plain_id<'a>(settings: &'a Settings, name: &str) -> Result<Option<&'a str>, AdapterError> {
     let Some(id) = settings.get(name) else { return Ok(None) };
-    if super::wire::is_id(id) { Ok(Some(id)) } else { Err(misconfigured(&format!("setting {name} is no id of Drive"))) }
-}
-
-fn misconfigured(message: &str) -> AdapterError {
-    AdapterError::new(Disposition::Misconfigured, message)
+    if super::wire::is_id(id) {
+        Ok(Some(id))
+    } else {
+        Err(AdapterError::misconfigured(format!("setting {name} is no id of Drive")))
+    }
 }

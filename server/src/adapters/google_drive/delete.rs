@@ -33,8 +33,8 @@ pub(super) async fn execute(call: &Call<'_>, desk: &Desk<'_>, file: &FileRef) ->
     let doomed: Doomed = call.memo.and_then(|memo| serde_json::from_value(memo.clone()).ok()).unwrap_or_default();
     match (doomed.ids.clone(), wire::named(file)?) {
         (Some(ids), _) => trash(desk, doomed, ids).await,
-        (None, Named::Id(id)) => see(desk, id).await.map_err(errors::harmless),
-        (None, Named::Path(folders, name)) => find(call, desk, doomed, &folders, name).await.map_err(errors::harmless),
+        (None, Named::Id(id)) => see(desk, id).await.map_err(AdapterError::harmless),
+        (None, Named::Path(folders, name)) => find(call, desk, doomed, &folders, name).await.map_err(AdapterError::harmless),
     }
 }
 

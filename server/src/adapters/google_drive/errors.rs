@@ -88,16 +88,3 @@ pub(super) fn in_doubt(error: AdapterError) -> AdapterError {
         Disposition::Transient | Disposition::RateLimited | Disposition::Ambiguous | Disposition::Unauthorized => error,
     }
 }
-
-/// The same error of a call that has no effect: what was lost did nothing.
-pub(super) fn harmless(error: AdapterError) -> AdapterError {
-    match error.disposition {
-        Disposition::Ambiguous => AdapterError { disposition: Disposition::Transient, ..error },
-        Disposition::Transient
-        | Disposition::RateLimited
-        | Disposition::Rejected
-        | Disposition::Unauthorized
-        | Disposition::Misconfigured
-        | Disposition::Unsupported => error,
-    }
-}

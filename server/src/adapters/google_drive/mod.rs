@@ -23,8 +23,8 @@ use tarishi_protocol::{Payload, catalog::Category};
 
 use self::config::Config;
 use super::{
-    ActionSpec, Adapter, AdapterError, Answer, Call, Descriptor, Disposition, Health, HealthCall, Hook, HookRead, OAuth,
-    Outbound, Recovery, Reference, Settings, http::HttpAnswer,
+    ActionSpec, Adapter, AdapterError, Answer, Call, Descriptor, Disposition, Health, HealthCall, OAuth, Outbound, Recovery,
+    Reference, Settings, http::HttpAnswer,
 };
 
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -89,15 +89,11 @@ impl Adapter for GoogleDrive {
         Err(AdapterError::new(Disposition::Ambiguous, "there is nothing to ask; doing it again finds what was done"))
     }
 
-    fn read_webhook(&self, _hook: &Hook<'_>) -> Result<HookRead, AdapterError> {
-        Err(AdapterError::new(Disposition::Rejected, "Drive is not watched"))
-    }
-
     async fn health(&self, call: &HealthCall<'_>) -> Health {
         match about(call).await {
-            Ok(false) => Health { ok: true, degraded: false, message: "Drive answers and knows the account".to_owned() },
-            Ok(true) => Health { ok: true, degraded: true, message: "the account has hardly any space left".to_owned() },
-            Err(error) => Health { ok: false, degraded: false, message: error.message },
+            Ok(false) => Health::good("Drive answers and knows the account"),
+            Ok(true) => Health::degraded("the account has hardly any space left"),
+            Err(error) => Health::bad(error.message),
         }
     }
 }

@@ -80,11 +80,11 @@ impl What<'_> {
 pub(super) async fn execute(call: &Call<'_>, desk: &Desk<'_>, upload: &Upload) -> Result<Answer, AdapterError> {
     let what = read(upload)?;
     let progress = call.memo.and_then(|memo| serde_json::from_value::<Progress>(memo.clone()).ok());
-    let Some(progress) = progress else { return begin(desk, &what).await.map_err(errors::harmless) };
+    let Some(progress) = progress else { return begin(desk, &what).await.map_err(AdapterError::harmless) };
     let touched = progress.touched;
     let answer = progress.go_on(call, desk, &what).await;
     // Ids, look-ups, folders and a session nobody knows of are no effect.
-    answer.map_err(|error| if touched { error } else { errors::harmless(error) })
+    answer.map_err(|error| if touched { error } else { error.harmless() })
 }
 
 impl Progress {

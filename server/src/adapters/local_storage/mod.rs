@@ -24,8 +24,7 @@ use self::{
     wire::FilePath,
 };
 use super::{
-    ActionSpec, Adapter, AdapterError, Answer, Call, Descriptor, Disposition, Health, HealthCall, Hook, HookRead, Recovery,
-    Reference, Settings,
+    ActionSpec, Adapter, AdapterError, Answer, Call, Descriptor, Disposition, Health, HealthCall, Recovery, Reference, Settings,
 };
 
 const DEADLINE: Duration = Duration::from_secs(30);
@@ -86,19 +85,15 @@ impl Adapter for LocalStorage {
         Err(AdapterError::new(Disposition::Ambiguous, "there is nothing to ask; doing it again gives the same"))
     }
 
-    fn read_webhook(&self, _hook: &Hook<'_>) -> Result<HookRead, AdapterError> {
-        Err(AdapterError::new(Disposition::Rejected, "local storage takes no webhooks"))
-    }
-
     async fn health(&self, call: &HealthCall<'_>) -> Health {
         let root = match config::root(call.settings) {
             Ok(root) => root.to_owned(),
-            Err(error) => return Health { ok: false, degraded: false, message: error.message },
+            Err(error) => return Health::bad(error.message),
         };
         match tokio::task::spawn_blocking(move || store::open_root(&root)).await {
-            Ok(Ok(_)) => Health { ok: true, degraded: false, message: "root can be opened".to_owned() },
-            Ok(Err(error)) => Health { ok: false, degraded: false, message: error.message },
-            Err(_) => Health { ok: false, degraded: false, message: "the work on the disk broke off".to_owned() },
+            Ok(Ok(_)) => Health::good("root can be opened"),
+            Ok(Err(error)) => Health::bad(error.message),
+            Err(_) => Health::bad("the work on the disk broke off"),
         }
     }
 }

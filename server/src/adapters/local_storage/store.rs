@@ -168,7 +168,7 @@ pub(super) fn open_root(root: &Path) -> Result<OwnedFd, AdapterError> {
         },
         opened => opened,
     };
-    opened.map_err(|_| AdapterError::new(Disposition::Misconfigured, "root cannot be opened as a folder"))
+    opened.map_err(|_| AdapterError::misconfigured("root cannot be opened as a folder"))
 }
 
 fn enter(folder: &OwnedFd, part: &str, missing: Missing) -> Result<OwnedFd, Errno> {

@@ -63,7 +63,7 @@ pub(super) fn file_id(path: &str) -> String {
 pub(super) fn tenant_folder(tenant: &str) -> Result<&str, AdapterError> {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     if tenant.is_empty() || tenant.len() > limits::NAME_BYTES_MAX || tenant.starts_with('.') || !tenant.chars().all(plain) {
-        return Err(AdapterError::new(Disposition::Misconfigured, "the tenant's name cannot name a folder"));
+        return Err(AdapterError::misconfigured("the tenant's name cannot name a folder"));
     }
     Ok(tenant)
 }
@@ -78,9 +78,7 @@ pub(super) fn disk_error(error: Errno) -> AdapterError {
         Errno::LOOP | Errno::NOTDIR | Errno::ISDIR | Errno::NAMETOOLONG => {
             invalid_path("a part of the path is a link, or a file where a folder is needed, or the other way round")
         }
-        Errno::ACCESS | Errno::PERM | Errno::ROFS => {
-            AdapterError::new(Disposition::Misconfigured, "the server may not do this in root")
-        }
+        Errno::ACCESS | Errno::PERM | Errno::ROFS => AdapterError::misconfigured("the server may not do this in root"),
         Errno::NOSPC | Errno::DQUOT => AdapterError::new(Disposition::Transient, "the disk is full"),
         _ => AdapterError::new(Disposition::Transient, "the disk could not do this now"),
     }

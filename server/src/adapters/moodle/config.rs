@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fmt, time::Duration};
 
-use super::super::{AdapterError, Disposition, SettingSpec, Settings, address};
+use super::super::{AdapterError, SettingSpec, Settings, address, settings::plain};
 
 /// Variables of one request: PHP drops what is above its `max_input_vars` (1000 unless the site raised it) without a word.
 pub(super) const MAX_VARS: usize = 900;
@@ -23,10 +23,6 @@ pub(super) const SETTINGS: &[SettingSpec] = &[
     plain("max_vars", false, "form variables of one request, at most; below the site's max_input_vars; default 900"),
     plain("settle_after_ms", false, "how long after a lost create \"there is no such course\" is believed; default 180000"),
 ];
-
-const fn plain(name: &'static str, required: bool, help: &'static str) -> SettingSpec {
-    SettingSpec { name, secret: false, required, help }
-}
 
 /// The field of a user that a text names.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -87,13 +83,13 @@ impl<'a> Config<'a> {
     pub(super) fn read(settings: &'a Settings) -> Result<Self, AdapterError> {
         let token = settings.require("token")?;
         if !(token.len() <= 128 && token.bytes().all(|byte| byte.is_ascii_alphanumeric())) {
-            return Err(misconfigured("setting token must be letters and digits"));
+            return Err(AdapterError::misconfigured("setting token must be letters and digits"));
         }
         settle_after(settings)?;
         let field = settings.get("user_field").unwrap_or("idnumber");
         let max_vars = number(settings, "max_vars", MAX_VARS)?;
         if max_vars < MAX_VARS_LEAST {
-            return Err(misconfigured("setting max_vars must be at least 40"));
+            return Err(AdapterError::misconfigured("setting max_vars must be at least 40"));
         }
         Ok(Self {
             base_url: address::base_url("base_url", settings.require("base_url")?)?,
@@ -102,7 +98,7 @@ impl<'a> Config<'a> {
             roles: roles(settings.get("role_ids").unwrap_or_default())?,
             category: id(settings, "default_category_id", CATEGORY)?,
             user_field: UserField::parse(field)
-                .ok_or_else(|| misconfigured("setting user_field must be idnumber, username, email or id"))?,
+                .ok_or_else(|| AdapterError::misconfigured("setting user_field must be idnumber, username, email or id"))?,
             max_vars,
         })
     }
@@ -131,12 +127,12 @@ pub(super) fn positive(text: &str) -> Option<i64> {
 }
 
 fn id(settings: &Settings, name: &str, otherwise: i64) -> Result<i64, AdapterError> {
-    let wrong = || misconfigured(format!("setting {name} must be a number above 0"));
+    let wrong = || AdapterError::misconfigured(format!("setting {name} must be a number above 0"));
     settings.get(name).map_or(Ok(otherwise), |text| positive(text).ok_or_else(wrong))
 }
 
 fn number(settings: &Settings, name: &str, otherwise: usize) -> Result<usize, AdapterError> {
-    let wrong = |_| misconfigured(format!("setting {name} must be a whole number"));
+    let wrong = |_| AdapterError::misconfigured(format!("setting {name} must be a whole number"));
     settings.get(name).map_or(Ok(otherwise), |text| text.parse().map_err(wrong))
 }
 
@@ -147,12 +143,9 @@ fn roles(text: &str) -> Result<BTreeMap<&str, i64>, AdapterError> {
     };
     let mut roles = BTreeMap::new();
     for part in text.split(',').filter(|part| !part.trim().is_empty()) {
-        let (_, id) = pair(part).ok_or_else(|| misconfigured("setting role_ids must be as teacher=4,editingteacher=3"))?;
+        let (_, id) =
+            pair(part).ok_or_else(|| AdapterError::misconfigured("setting role_ids must be as teacher=4,editingteacher=3"))?;
         roles.insert(part.split_once('=').map_or(part, |(name, _)| name).trim(), id);
     }
     Ok(roles)
-}
-
-fn misconfigured(message: impl Into<String>) -> AdapterError {
-    AdapterError::new(Disposition::Misconfigured, message)
 }

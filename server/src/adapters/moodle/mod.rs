@@ -25,8 +25,8 @@ use tarishi_protocol::{Code, Payload, catalog::Category};
 
 use self::{config::Config, form::Form, wire::Stake};
 use super::{
-    ActionSpec, Adapter, AdapterError, Answer, Call, Descriptor, Disposition, Health, HealthCall, Hook, HookRead, Outbound,
-    Recovery, Reference, Settings,
+    ActionSpec, Adapter, AdapterError, Answer, Call, Descriptor, Disposition, Health, HealthCall, Outbound, Recovery,
+    Reference, Settings,
 };
 
 const PATH: &str = "/webservice/rest/server.php";
@@ -104,14 +104,11 @@ impl Adapter for Moodle {
         }
     }
 
-    fn read_webhook(&self, _hook: &Hook<'_>) -> Result<HookRead, AdapterError> {
-        Err(AdapterError::new(Disposition::Rejected, "Moodle sends no webhooks"))
-    }
-
     async fn health(&self, call: &HealthCall<'_>) -> Health {
         match site_health(call).await {
-            Ok((degraded, message)) => Health { ok: true, degraded, message },
-            Err(error) => Health { ok: false, degraded: false, message: error.message },
+            Ok((true, message)) => Health::degraded(message),
+            Ok((false, message)) => Health::good(message),
+            Err(error) => Health::bad(error.message),
         }
     }
 }
@@ -157,7 +154,7 @@ fn judge_site(info: &Value, base_url: &str) -> Result<(bool, String), AdapterErr
     let url = wire::text(info, "siteurl").ok_or_else(|| wire::strange(Stake::Nothing))?;
     if url.trim_end_matches('/') != base_url {
         let message = "base_url is not the site's wwwroot: most calls would be redirected and lost";
-        return Err(AdapterError::new(Disposition::Misconfigured, message).with_code("MOODLE_BASE_URL_MISMATCH"));
+        return Err(AdapterError::misconfigured(message).with_code("MOODLE_BASE_URL_MISMATCH"));
     }
     let offered = info.get("functions").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
     let offers = |name: &str| offered.iter().any(|function| function.get("name").and_then(Value::as_str) == Some(name));

@@ -39,7 +39,7 @@ impl Stake {
 
 /// The data of an answer, or why there is none.
 pub(super) fn read(answer: &HttpAnswer, stake: Stake) -> Result<Value, AdapterError> {
-    let misconfigured = |message| AdapterError::new(Disposition::Misconfigured, message);
+    let misconfigured = |message| AdapterError::misconfigured(message);
     match answer.status {
         200 => {}
         300..=399 => {

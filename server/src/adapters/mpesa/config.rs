@@ -3,8 +3,10 @@
 use std::{fmt, time::Duration};
 
 use super::super::{
-    AdapterError, Disposition, SettingSpec, Settings,
+    AdapterError, SettingSpec, Settings,
     address::{self, AllowList},
+    polls::Polls,
+    settings::{plain, secret},
 };
 
 const SANDBOX: &str = "https://sandbox.safaricom.co.ke";
@@ -14,16 +16,8 @@ const PRODUCTION: &str = "https://api.safaricom.co.ke";
 const CALLBACK_IPS: &str = "196.201.214.200,196.201.214.206,196.201.214.207,196.201.214.208,196.201.213.114,196.201.213.44,\
                             196.201.212.127,196.201.212.138,196.201.212.129,196.201.212.136,196.201.212.74,196.201.212.69";
 
-/// After the first poll: how long until the next, by polls made; then [`SLOW_POLL`].
-const POLLS: [Duration; 6] = [
-    Duration::from_secs(15),
-    Duration::from_secs(15),
-    Duration::from_secs(20),
-    Duration::from_secs(30),
-    Duration::from_secs(30),
-    Duration::from_secs(60),
-];
-const SLOW_POLL: Duration = Duration::from_secs(600);
+/// When Daraja is asked about a charge.
+const POLLS: Polls = Polls::new(&[15, 15, 20, 30, 30, 60], 600);
 const NEGATIVE_AFTER: Duration = Duration::from_secs(90);
 const RECEIPT_WAIT: Duration = Duration::from_secs(15 * 60);
 
@@ -59,14 +53,6 @@ pub(super) const SETTINGS: &[SettingSpec] = &[
     ),
 ];
 
-const fn plain(name: &'static str, required: bool, help: &'static str) -> SettingSpec {
-    SettingSpec { name, secret: false, required, help }
-}
-
-const fn secret(name: &'static str, required: bool, help: &'static str) -> SettingSpec {
-    SettingSpec { name, secret: true, required, help }
-}
-
 /// What charge, query and the token call need.
 pub(super) struct Config<'a> {
     pub(super) base_url: String,
@@ -89,14 +75,14 @@ impl<'a> Config<'a> {
     pub(super) fn read(settings: &'a Settings) -> Result<Self, AdapterError> {
         let shortcode = settings.require("shortcode")?;
         if !digits(shortcode, 5..=7) {
-            return Err(misconfigured("setting shortcode must be 5 to 7 digits"));
+            return Err(AdapterError::misconfigured("setting shortcode must be 5 to 7 digits"));
         }
         let party_b = settings.get("party_b").unwrap_or(shortcode);
         if !digits(party_b, 5..=9) {
-            return Err(misconfigured("setting party_b must be digits"));
+            return Err(AdapterError::misconfigured("setting party_b must be digits"));
         }
         Ok(Self {
-            base_url: base_url(settings)?,
+            base_url: address::by_environment(settings, SANDBOX, PRODUCTION)?,
             consumer_key: settings.require("consumer_key")?,
             consumer_secret: settings.require("consumer_secret")?,
             shortcode,
@@ -111,33 +97,24 @@ impl<'a> Config<'a> {
 /// How long is waited for what.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Waits {
-    pub(super) first_poll: Duration,
-    fixed_poll: Option<Duration>,
+    pub(super) polls: Polls,
     pub(super) negative_after: Duration,
     pub(super) receipt_wait: Duration,
 }
 
 impl Default for Waits {
     fn default() -> Self {
-        Self { first_poll: POLLS[0], fixed_poll: None, negative_after: NEGATIVE_AFTER, receipt_wait: RECEIPT_WAIT }
+        Self { polls: POLLS, negative_after: NEGATIVE_AFTER, receipt_wait: RECEIPT_WAIT }
     }
 }
 
 impl Waits {
     pub(super) fn read(settings: &Settings) -> Result<Self, AdapterError> {
-        let fixed = settings.get("poll_ms").map(|_| settings.wait("poll", Duration::ZERO)).transpose()?;
         Ok(Self {
-            first_poll: settings.wait("first_poll", POLLS[0])?,
-            fixed_poll: fixed,
+            polls: POLLS.with(settings)?,
             negative_after: settings.wait("negative_after", NEGATIVE_AFTER)?,
             receipt_wait: settings.wait("receipt_wait", RECEIPT_WAIT)?,
         })
-    }
-
-    /// The wait before the next question.
-    pub(super) fn poll_after(&self, polls: u32) -> Duration {
-        let growing = || POLLS.get(polls as usize).copied().unwrap_or(SLOW_POLL);
-        self.fixed_poll.unwrap_or_else(growing)
     }
 
     /// "Not reached" is believed once it was said twice, this far apart.
@@ -184,6 +161,7 @@ pub(super) fn check(settings: &Settings) -> Result<(), AdapterError> {
     Config::read(settings)?;
     allow_list(settings)?;
     response_type(settings)?;
+    settings.webhook_token()?;
     let refunds = ["initiator_name", "initiator_password", "security_credential", "certificate_path"];
     if refunds.iter().any(|name| settings.get(name).is_some()) {
         Initiator::read(settings)?;
@@ -191,36 +169,23 @@ pub(super) fn check(settings: &Settings) -> Result<(), AdapterError> {
     Ok(())
 }
 
-fn base_url(settings: &Settings) -> Result<String, AdapterError> {
-    if let Some(text) = settings.get("base_url") {
-        return address::base_url("base_url", text);
-    }
-    match settings.require("environment")? {
-        "sandbox" => Ok(SANDBOX.to_owned()),
-        "production" => Ok(PRODUCTION.to_owned()),
-        _ => Err(misconfigured("setting environment must be sandbox or production")),
-    }
-}
-
 fn transaction_type(settings: &Settings) -> Result<&str, AdapterError> {
     match settings.get("transaction_type").unwrap_or("CustomerPayBillOnline") {
         kind @ ("CustomerPayBillOnline" | "CustomerBuyGoodsOnline") => Ok(kind),
-        _ => Err(misconfigured("setting transaction_type must be CustomerPayBillOnline or CustomerBuyGoodsOnline")),
+        _ => {
+            Err(AdapterError::misconfigured("setting transaction_type must be CustomerPayBillOnline or CustomerBuyGoodsOnline"))
+        }
     }
 }
 
 /// What becomes of a payment that we cannot validate in time.
 pub(super) fn response_type(settings: &Settings) -> Result<&str, AdapterError> {
     let kind @ ("Completed" | "Cancelled") = settings.get("paybill_response_type").unwrap_or("Completed") else {
-        return Err(misconfigured("setting paybill_response_type must be Completed or Cancelled"));
+        return Err(AdapterError::misconfigured("setting paybill_response_type must be Completed or Cancelled"));
     };
     Ok(kind)
 }
 
 fn digits(text: &str, length: std::ops::RangeInclusive<usize>) -> bool {
     length.contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit())
-}
-
-fn misconfigured(message: &str) -> AdapterError {
-    AdapterError::new(Disposition::Misconfigured, message)
 }

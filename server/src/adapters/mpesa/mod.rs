@@ -19,21 +19,20 @@ mod wire;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
-use tarishi_protocol::{Charge, Code, Payload, PaymentQuery, PaymentQueryOutcome, State, catalog::Category};
+use tarishi_protocol::{Charge, Payload, PaymentQuery, State, catalog::Category};
 use uuid::Uuid;
 
 use self::config::{Config, Waits};
 use self::standing::Standing;
 use super::{
     AccessToken, ActionSpec, Adapter, AdapterError, Answer, Call, Descriptor, Disposition, Errand, Health, HealthCall, Hook,
-    HookRead, Outbound, Period, Recovery, Reference, Settings, StatementLine, Then, http::HttpAnswer,
+    HookRead, Outbound, Period, Recovery, Reference, Settings, StatementLine, Then, http::HttpAnswer, payments,
 };
 
 const MONEY_DEADLINE: Duration = Duration::from_secs(45);
 const QUERY_DEADLINE: Duration = Duration::from_secs(20);
-/// A query changes nothing; it may be repeated for this long.
-const READ_WINDOW: Duration = Duration::from_secs(3_600);
 
 const TOKEN_PATH: &str = "/oauth/v1/generate?grant_type=client_credentials";
 const CHARGE_PATH: &str = "/mpesa/stkpush/v1/processrequest";
@@ -67,7 +66,7 @@ impl Adapter for Mpesa {
 
     fn recovery(&self, action: &str, settings: &Settings) -> Recovery {
         if action == "query" {
-            return Recovery::ResendSameKey { window: READ_WINDOW };
+            return Recovery::READ;
         }
         let wait = Waits::read(settings).unwrap_or_default().receipt_wait;
         if action == "refund" {
@@ -120,19 +119,24 @@ impl Adapter for Mpesa {
     async fn health(&self, call: &HealthCall<'_>) -> Health {
         // There is nothing to ping, and each token request ends the token before it.
         match (config::check(call.settings), call.access_token) {
-            (Err(error), _) => Health { ok: false, degraded: false, message: error.message },
-            (Ok(()), None) => Health { ok: false, degraded: false, message: "M-Pesa gave no access token".to_owned() },
-            (Ok(()), Some(_)) => Health { ok: true, degraded: false, message: "M-Pesa gave an access token".to_owned() },
+            (Err(error), _) => Health::bad(error.message),
+            (Ok(()), None) => Health::bad("M-Pesa gave no access token"),
+            (Ok(()), Some(_)) => Health::good("M-Pesa gave an access token"),
         }
     }
 
-    async fn fetch_token(&self, settings: &Settings, outbound: &Outbound) -> Result<AccessToken, AdapterError> {
+    async fn fetch_token(
+        &self,
+        _name: &str,
+        settings: &Settings,
+        outbound: &Outbound,
+        _now: DateTime<Utc>,
+    ) -> Result<AccessToken, AdapterError> {
         let config = Config::read(settings)?;
         let request = outbound
             .request(reqwest::Method::GET, &format!("{}{TOKEN_PATH}", config.base_url))
             .basic_auth(config.consumer_key, Some(config.consumer_secret));
-        // No money is involved: even an answer that was lost may be asked for again.
-        let answer = outbound.send(request, QUERY_DEADLINE).await.map_err(harmless)?;
+        let answer = outbound.send(request, QUERY_DEADLINE).await?;
         wire::read_token(&answer)
     }
 }
@@ -149,7 +153,7 @@ async fn execute_charge(call: &Call<'_>, config: &Config<'_>, charge: &Charge) -
         .with("confirmed_at", Value::Null)
         .with("confirm_failures", 0);
     let interim = Some(json!(tarishi_protocol::Interim::PromptSent {}));
-    Ok(Answer::Waiting { reference: Some(reference), poll_after: config.waits.first_poll, interim })
+    Ok(Answer::Waiting { reference: Some(reference), poll_after: config.waits.polls.first(), interim })
 }
 
 async fn recover_charge(
@@ -195,21 +199,11 @@ fn open(disposition: Disposition) -> Disposition {
 }
 
 async fn execute_query(call: &Call<'_>, config: &Config<'_>, query: &PaymentQuery) -> Result<Answer, AdapterError> {
-    let Some(related) = call.related else {
-        return Err(match query.operation_id {
-            Some(_) => AdapterError::new(Disposition::Rejected, "no such operation").with_problem(Code::NotFound),
-            None => {
-                AdapterError::new(Disposition::Unsupported, "M-Pesa is asked by operation_id; this receipt is not known here")
-            }
-        });
-    };
-    let known = |name| related.outcome.as_ref().and_then(|outcome| outcome.get(name)).filter(|value| !value.is_null());
-    let receipt = known("receipt").and_then(Value::as_str).map(str::to_owned);
-    let mut outcome = PaymentQueryOutcome { state: related.state, receipt, amount: refund::paid_amount(related) };
+    let (related, mut outcome) = payments::on_record(call, query)?;
     let checkout =
         related.reference.as_ref().and_then(|reference| Some((reference, standing::checkout_request_id(reference)?)));
     if let (false, "charge", Some((reference, checkout))) = (related.state.is_ended(), related.action.as_str(), checkout) {
-        let code = ask(call, config, checkout).await.map_err(harmless)?;
+        let code = ask(call, config, checkout).await.map_err(AdapterError::harmless)?;
         outcome.state = queried_state(related.state, code.as_deref(), reference, config, call);
     }
     Ok(Answer::Succeeded { outcome: json!(outcome), reference: None, receipt: None })
@@ -273,17 +267,4 @@ async fn send(
         .header(reqwest::header::ACCEPT, "application/json")
         .json(body);
     outbound.send(request, deadline).await
-}
-
-/// A call without effect: when its answer is lost, certainly nothing was done.
-fn harmless(error: AdapterError) -> AdapterError {
-    match error.disposition {
-        Disposition::Ambiguous => AdapterError { disposition: Disposition::Transient, ..error },
-        Disposition::Transient
-        | Disposition::RateLimited
-        | Disposition::Rejected
-        | Disposition::Unauthorized
-        | Disposition::Misconfigured
-        | Disposition::Unsupported => error,
-    }
 }

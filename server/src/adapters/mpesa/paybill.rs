@@ -14,7 +14,7 @@ use super::super::{
 };
 use super::{
     config::{Config, response_type},
-    harmless, post_as, standing, wire,
+    post_as, standing, wire,
 };
 
 const REGISTER_PATH: &str = "/mpesa/c2b/v2/registerurl";
@@ -139,7 +139,8 @@ pub(super) async fn register(errand: &Errand<'_>) -> Result<Vec<String>, Adapter
         "ConfirmationURL": address("c"),
         "ValidationURL": address("v"),
     });
-    let answer = post_as(errand.outbound, errand.access_token, &config, REGISTER_PATH, &body).await.map_err(harmless)?;
+    let answer =
+        post_as(errand.outbound, errand.access_token, &config, REGISTER_PATH, &body).await.map_err(AdapterError::harmless)?;
     wire::read_done(&answer)?;
     let mut done = vec!["M-Pesa tells us of paybill payments".to_owned()];
     if let Some(number) = errand.settings.get("nominated_number") {
@@ -149,8 +150,9 @@ pub(super) async fn register(errand: &Errand<'_>) -> Result<Vec<String>, Adapter
             "NominatedNumber": number,
             "CallBackURL": address("p"),
         });
-        let answer =
-            post_as(errand.outbound, errand.access_token, &config, PULL_REGISTER_PATH, &body).await.map_err(harmless)?;
+        let answer = post_as(errand.outbound, errand.access_token, &config, PULL_REGISTER_PATH, &body)
+            .await
+            .map_err(AdapterError::harmless)?;
         wire::read_done(&answer)?;
         done.push("the list of payments is open to us".to_owned());
     }
@@ -159,14 +161,14 @@ pub(super) async fn register(errand: &Errand<'_>) -> Result<Vec<String>, Adapter
 
 /// Daraja takes only some addresses; it is better said here than by it.
 fn check_address(address: &str) -> Result<(), AdapterError> {
-    let url = reqwest::Url::parse(address).map_err(|_| misconfigured("TARISHI_PUBLIC_URL is no address"))?;
+    let url = reqwest::Url::parse(address).map_err(|_| AdapterError::misconfigured("TARISHI_PUBLIC_URL is no address"))?;
     let loopback = matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));
     if url.scheme() != "https" && !loopback {
-        return Err(misconfigured("TARISHI_PUBLIC_URL must be https: M-Pesa calls nothing else"));
+        return Err(AdapterError::misconfigured("TARISHI_PUBLIC_URL must be https: M-Pesa calls nothing else"));
     }
     let lower = address.to_lowercase();
     match FORBIDDEN_WORDS.iter().find(|word| lower.contains(*word)) {
-        Some(word) => Err(misconfigured(&format!(
+        Some(word) => Err(AdapterError::misconfigured(format!(
             "M-Pesa takes no address with the word {word} in it (TARISHI_PUBLIC_URL, webhook_token)"
         ))),
         None => Ok(()),
@@ -179,10 +181,6 @@ fn is_receipt(text: &str) -> bool {
 
 fn reply(body: &Value) -> Reply {
     Reply { status: 200, content_type: "application/json", body: body.to_string() }
-}
-
-fn misconfigured(message: &str) -> AdapterError {
-    AdapterError::new(Disposition::Misconfigured, message)
 }
 
 fn refused(message: &str) -> AdapterError {

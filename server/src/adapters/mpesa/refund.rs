@@ -2,7 +2,7 @@
 
 use tarishi_protocol::{Code, Money, Refund, State};
 
-use super::super::{AdapterError, Answer, Call, Disposition, Related};
+use super::super::{AdapterError, Answer, Call, Disposition, Related, payments};
 use super::{
     config::{Config, Credential, Initiator},
     security, wire,
@@ -46,7 +46,7 @@ pub(super) async fn credential(initiator: &Initiator<'_>) -> Result<String, Adap
         Credential::Given(credential) => Ok(credential.to_owned()),
         Credential::Password { password, certificate_path } => {
             let certificate = tokio::fs::read(certificate_path).await;
-            let unreadable = |_| AdapterError::new(Disposition::Misconfigured, "the file of certificate_path cannot be read");
+            let unreadable = |_| AdapterError::misconfigured("the file of certificate_path cannot be read");
             security::seal(password, &certificate.map_err(unreadable)?)
         }
     }
@@ -54,7 +54,7 @@ pub(super) async fn credential(initiator: &Initiator<'_>) -> Result<String, Adap
 
 /// All of the payment: whether Daraja carries out partial reversals is not known.
 fn refund_amount(refund: &Refund, related: Option<&Related>) -> Result<Money, AdapterError> {
-    match (refund.amount.as_ref(), related.and_then(paid_amount)) {
+    match (refund.amount.as_ref(), related.and_then(payments::paid_amount)) {
         (Some(asked), Some(paid)) if *asked != paid => {
             Err(AdapterError::new(Disposition::Unsupported, "M-Pesa gives back the whole payment only"))
         }
@@ -65,11 +65,6 @@ fn refund_amount(refund: &Refund, related: Option<&Related>) -> Result<Money, Ad
             Err(AdapterError::new(Disposition::Rejected, message).with_problem(Code::MissingField))
         }
     }
-}
-
-/// What was paid, by the outcome.
-pub(super) fn paid_amount(related: &Related) -> Option<Money> {
-    serde_json::from_value(related.outcome.as_ref()?.get("amount")?.clone()).ok()
 }
 
 /// The receipt by the outcome, or by a callback that came after it.

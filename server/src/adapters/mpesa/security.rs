@@ -7,13 +7,13 @@ use x509_cert::{
     der::{Decode as _, DecodePem as _, Encode as _},
 };
 
-use super::super::{AdapterError, Disposition};
+use super::super::AdapterError;
 
 /// Encrypts the password with the certificate's key (PKCS#1 v1.5, base64).
 ///
 /// Only the key counts: the certificates in use have long expired, so neither validity nor chain is looked at.
 pub(super) fn seal(password: &str, certificate: &[u8]) -> Result<String, AdapterError> {
-    let wrong = |message| AdapterError::new(Disposition::Misconfigured, message);
+    let wrong = |message| AdapterError::misconfigured(message);
     let key = public_key(certificate).ok_or_else(|| wrong("certificate_path names no X.509 certificate with an RSA key"))?;
     let sealed = key.encrypt(&mut OsRng, Pkcs1v15Encrypt, password.as_bytes());
     let sealed = sealed.map_err(|_| wrong("initiator_password is too long for the certificate's key"))?;

@@ -37,9 +37,9 @@ impl Standing<'_> {
         let paid = paid(self.known);
         match stk_result(code) {
             StkResult::Paid => Ok(self.confirmed(paid.or_else(|| self.told()))),
-            StkResult::Pending => Ok(self.wait(self.known.clone(), self.waits.poll_after(self.polls))),
+            StkResult::Pending => Ok(self.wait(self.known.clone(), self.waits.polls.after(self.polls))),
             StkResult::Unknown => {
-                Ok(self.wait(self.known.clone().with("unknown_code", code), self.waits.poll_after(self.polls)))
+                Ok(self.wait(self.known.clone().with("unknown_code", code), self.waits.polls.after(self.polls)))
             }
             StkResult::Over(_) | StkResult::NotReached(_) if paid.is_some() => {
                 let message = "the callback says paid and the query says not paid";
@@ -73,13 +73,13 @@ impl Standing<'_> {
 
     fn no_answer(&self) -> Answer {
         let Some(paid) = paid(self.known) else {
-            return self.wait(self.known.clone(), self.waits.poll_after(self.polls));
+            return self.wait(self.known.clone(), self.waits.polls.after(self.polls));
         };
         let failures = self.known.data.get("confirm_failures").and_then(Value::as_u64).unwrap_or(0) + 1;
         if failures >= CONFIRM_FAILURES_MAX {
             return self.succeeded(Some(paid), true);
         }
-        self.wait(self.known.clone().with("confirm_failures", failures), self.waits.poll_after(0))
+        self.wait(self.known.clone().with("confirm_failures", failures), self.waits.polls.after(0))
     }
 
     fn negative(&self, code: &str, message: &str, apart: Duration) -> Answer {

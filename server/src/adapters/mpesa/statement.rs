@@ -6,7 +6,7 @@ use chrono::{TimeDelta, Utc};
 use serde_json::{Value, json};
 
 use super::super::{AdapterError, Disposition, Errand, Period, StatementLine};
-use super::{config::Config, harmless, post_as, wire};
+use super::{config::Config, post_as, wire};
 
 const PATH: &str = "/pulltransactions/v1/query";
 /// Payments of one page.
@@ -30,8 +30,9 @@ pub(super) async fn read(errand: &Errand<'_>, period: Period) -> Result<Vec<Stat
             "EndDate": stamp(period.until.min(errand.now)),
             "OffSetValue": (page * PAGE).to_string(),
         });
-        let answer = post_as(errand.outbound, errand.access_token, &config, PATH, &body).await.map_err(harmless)?;
-        let answer = wire::read_done(&answer).map_err(harmless)?;
+        let answer =
+            post_as(errand.outbound, errand.access_token, &config, PATH, &body).await.map_err(AdapterError::harmless)?;
+        let answer = wire::read_done(&answer).map_err(AdapterError::harmless)?;
         let mut items = Vec::new();
         collect(&answer, &mut items);
         for item in &items {

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use tarishi_protocol::{Code, Refund, RefundOutcome};
 use uuid::Uuid;
 
-use super::super::{AdapterError, Answer, Call, Disposition, HookEvent, News, Reference, Target};
+use super::super::{AdapterError, Answer, Call, Disposition, HookEvent, News, Reference, Target, payments};
 use super::{
     config::{Config, Initiator},
     open, refund, standing, webhook, wire,
@@ -33,7 +33,7 @@ pub(super) async fn recover(
 ) -> Result<Answer, AdapterError> {
     let wait = config.waits.receipt_wait;
     if known.is_some_and(|known| known.data.get("already_reversed").is_some_and(Value::is_string)) {
-        let amount = refund.amount.clone().or_else(|| call.related.and_then(refund::paid_amount));
+        let amount = refund.amount.clone().or_else(|| call.related.and_then(payments::paid_amount));
         return standing::conclude_refund(known, amount, call.polls);
     }
     let age = (call.now - call.first_opened_at).to_std().unwrap_or_default();

@@ -115,11 +115,11 @@ fn charge(hook: &Hook<'_>, attempt: Uuid, waits: &Waits) -> Result<Answer, Adapt
             });
             waiting(reference.with("paid", paid), Duration::ZERO)
         }
-        StkResult::Pending => waiting(reference, waits.poll_after(0)),
+        StkResult::Pending => waiting(reference, waits.polls.after(0)),
         StkResult::NotReached(_) => {
             waiting(reference.with("negative", standing::negative(&code, hook.now)), waits.repeat_after())
         }
-        StkResult::Unknown => waiting(reference.with("unknown_code", code), waits.poll_after(0)),
+        StkResult::Unknown => waiting(reference.with("unknown_code", code), waits.polls.after(0)),
         StkResult::Over(message) => Answer::Failed { code, message: message.to_owned() },
     })
 }

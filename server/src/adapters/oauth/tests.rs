@@ -14,7 +14,6 @@ fn google() -> OAuth {
         hints: &["login_hint"],
         kept_params: &[],
         issuers: &[],
-        basic: false,
     }
 }
 

@@ -1,14 +1,10 @@
 //! Collecting a payment: an order, its page, and the question how it stands.
 
-use std::time::Duration;
-
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
-use tarishi_protocol::{
-    Charge, ChargeOutcome, Code, Interim, Money, OpenUrl, PaymentMethod, PaymentQuery, PaymentQueryOutcome, State,
-};
+use tarishi_protocol::{Charge, ChargeOutcome, Code, Interim, Money, OpenUrl, PaymentMethod, PaymentQuery, State};
 
-use super::super::{AdapterError, Answer, Call, Disposition, Reference};
+use super::super::{AdapterError, Answer, Call, Disposition, Reference, payments};
 use super::{Desk, answers, answers::Order, answers::Stands, ipn::Kept, wire};
 
 /// Makes the order; before the first one of a tenant, finds out what our IPN address is called.
@@ -41,7 +37,7 @@ pub(super) async fn execute(call: &Call<'_>, desk: &Desk<'_>, ipns: &Kept, charg
         .with("until", expires_at.to_rfc3339())
         .with("withdrawn", Value::Null);
     let interim = Some(json!(Interim::OpenUrl(OpenUrl { url: made.url, expires_at: Some(expires_at) })));
-    Ok(Answer::Waiting { reference: Some(reference), poll_after: desk.config.waits.first_poll, interim })
+    Ok(Answer::Waiting { reference: Some(reference), poll_after: desk.config.waits.polls.first(), interim })
 }
 
 /// Asks how it stands: first the order that an IPN named, then ours.
@@ -109,13 +105,13 @@ async fn withdraw(call: &Call<'_>, desk: &Desk<'_>, known: &Reference, tracking:
                 Err(error) => return Err(open(error)),
             };
             let reference = known.clone().with("withdrawn", withdrawn);
-            Ok(Answer::Waiting { reference: Some(reference), poll_after: desk.config.waits.first_poll, interim: None })
+            Ok(Answer::Waiting { reference: Some(reference), poll_after: desk.config.waits.polls.first(), interim: None })
         }
     }
 }
 
 fn wait(call: &Call<'_>, desk: &Desk<'_>, known: Reference) -> Answer {
-    Answer::Waiting { reference: Some(known), poll_after: desk.config.waits.poll_after(call.polls), interim: None }
+    Answer::Waiting { reference: Some(known), poll_after: desk.config.waits.polls.after(call.polls), interim: None }
 }
 
 /// It is paid, if the money is what was asked for; the order's name was compared before.
@@ -164,27 +160,9 @@ pub(super) fn open(error: AdapterError) -> AdapterError {
     }
 }
 
-/// How long ago this attempt was begun; its id says when.
-pub(super) fn since_attempt(call: &Call<'_>) -> Duration {
-    let begun = call.attempt_id.get_timestamp().and_then(|at| {
-        let (secs, nanos) = at.to_unix();
-        DateTime::from_timestamp(i64::try_from(secs).ok()?, nanos)
-    });
-    (call.now - begun.unwrap_or(call.first_opened_at)).to_std().unwrap_or_default()
-}
-
 /// `query`: where a payment of ours stands. What has ended is answered from our own books.
 pub(super) async fn query(call: &Call<'_>, desk: &Desk<'_>, query: &PaymentQuery) -> Result<Answer, AdapterError> {
-    let Some(related) = call.related else {
-        return Err(match query.operation_id {
-            Some(_) => AdapterError::new(Disposition::Rejected, "no such operation").with_problem(Code::NotFound),
-            None => AdapterError::new(Disposition::Unsupported, "this receipt is not known here"),
-        });
-    };
-    let known = |name| related.outcome.as_ref().and_then(|outcome| outcome.get(name)).filter(|value| !value.is_null());
-    let receipt = known("receipt").and_then(Value::as_str).map(str::to_owned);
-    let amount = known("amount").and_then(|amount| serde_json::from_value(amount.clone()).ok());
-    let mut outcome = PaymentQueryOutcome { state: related.state, receipt, amount };
+    let (related, mut outcome) = payments::on_record(call, query)?;
     let text = |name: &str| related.reference.as_ref().and_then(|reference| reference.data.get(name)?.as_str());
     if let (false, "charge", Some(tracking)) = (related.state.is_ended(), related.action.as_str(), text("tracking"))
         && let Some(order) = status(desk, tracking).await?

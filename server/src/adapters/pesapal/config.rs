@@ -2,50 +2,42 @@
 
 use std::{fmt, time::Duration};
 
-use super::super::{AdapterError, Disposition, SettingSpec, Settings, address};
+use super::super::{
+    AdapterError, SettingSpec, Settings, address,
+    polls::Polls,
+    settings::{plain, secret},
+};
 
 const SANDBOX: &str = "https://cybqa.pesapal.com/pesapalv3";
 const PRODUCTION: &str = "https://pay.pesapal.com/v3";
-const WEBHOOK_TOKEN_CHARS_MIN: usize = 16;
 const ORDER_MINUTES: i64 = 24 * 60;
 const ORDER_MINUTES_MAX: i64 = 3 * 24 * 60;
 
-/// How long until the next question about an order, by polls made; then [`SLOW_POLL`].
-const POLLS: [Duration; 5] = [
-    Duration::from_secs(15),
-    Duration::from_secs(30),
-    Duration::from_secs(60),
-    Duration::from_secs(120),
-    Duration::from_secs(300),
-];
-const SLOW_POLL: Duration = Duration::from_secs(3_600);
+/// When Pesapal is asked about an order.
+const POLLS: Polls = Polls::new(&[15, 30, 60, 120, 300], 3_600);
 const SETTLE_AFTER: Duration = Duration::from_secs(10);
 const REFUND_SETTLE_AFTER: Duration = Duration::from_secs(60);
 
 pub(super) const SETTINGS: &[SettingSpec] = &[
-    setting("consumer_key", true, true, "the merchant's consumer key"),
-    setting("consumer_secret", true, true, "its secret"),
-    setting("webhook_token", true, true, "random path token of our IPN address, at least 16 characters"),
-    setting("environment", false, false, "sandbox or production; chooses the host unless base_url is set"),
-    setting("base_url", false, false, "another host, for tests; http only on the loopback"),
-    setting("ipn_id", false, false, "id of a registered IPN address; left out: ours is looked up, or registered once"),
-    setting("ipn_url", false, false, "our IPN address as Pesapal reaches it; default: our public address and webhook_token"),
-    setting("ipn_method", false, false, "POST (default) or GET: how Pesapal calls it"),
-    setting("callback_url", false, false, "where the payer's browser returns to when the charge names no return_url"),
-    setting("cancellation_url", false, false, "where it goes when the payer gives up"),
-    setting("branch", false, false, "name of the branch that an order belongs to"),
-    setting("refund_username", false, false, "who asks for refunds, as Pesapal's people read it; default tarishi"),
-    setting("default_email", false, false, "e-mail of payers who have neither phone nor e-mail"),
-    setting("order_minutes", false, false, "an order that was not paid is withdrawn after this, 1 to 4320; default 1440"),
-    setting("first_poll_ms", false, false, "wait before the first question about an order; default 15000"),
-    setting("poll_ms", false, false, "a fixed wait between questions; default: 15 s growing to an hour"),
-    setting("settle_after_ms", false, false, "a lost order is made anew after this; default 10000"),
-    setting("refund_settle_after_ms", false, false, "a lost refund is sent once more after this; default 60000"),
+    secret("consumer_key", true, "the merchant's consumer key"),
+    secret("consumer_secret", true, "its secret"),
+    secret("webhook_token", true, "random path token of our IPN address, at least 32 characters"),
+    plain("environment", false, "sandbox or production; chooses the host unless base_url is set"),
+    plain("base_url", false, "another host, for tests; http only on the loopback"),
+    plain("ipn_id", false, "id of a registered IPN address; left out: ours is looked up, or registered once"),
+    plain("ipn_url", false, "our IPN address as Pesapal reaches it; default: our public address and webhook_token"),
+    plain("ipn_method", false, "POST (default) or GET: how Pesapal calls it"),
+    plain("callback_url", false, "where the payer's browser returns to when the charge names no return_url"),
+    plain("cancellation_url", false, "where it goes when the payer gives up"),
+    plain("branch", false, "name of the branch that an order belongs to"),
+    plain("refund_username", false, "who asks for refunds, as Pesapal's people read it; default tarishi"),
+    plain("default_email", false, "e-mail of payers who have neither phone nor e-mail"),
+    plain("order_minutes", false, "an order that was not paid is withdrawn after this, 1 to 4320; default 1440"),
+    plain("first_poll_ms", false, "wait before the first question about an order; default 15000"),
+    plain("poll_ms", false, "a fixed wait between questions; default: 15 s growing to an hour"),
+    plain("settle_after_ms", false, "a lost order is made anew after this; default 10000"),
+    plain("refund_settle_after_ms", false, "a lost refund is sent once more after this; default 60000"),
 ];
-
-const fn setting(name: &'static str, secret: bool, required: bool, help: &'static str) -> SettingSpec {
-    SettingSpec { name, secret, required, help }
-}
 
 /// What a call needs.
 pub(super) struct Config<'a> {
@@ -73,29 +65,24 @@ impl fmt::Debug for Config<'_> {
 
 impl<'a> Config<'a> {
     pub(super) fn read(settings: &'a Settings) -> Result<Self, AdapterError> {
-        let order_minutes = match settings.get("order_minutes").map(str::parse) {
-            None => ORDER_MINUTES,
-            Some(Ok(minutes @ 1..=ORDER_MINUTES_MAX)) => minutes,
-            Some(Ok(_) | Err(_)) => return Err(misconfigured("setting order_minutes must be 1 to 4320")),
-        };
         let ipn_method = settings.get("ipn_method").unwrap_or("POST");
         if !matches!(ipn_method, "POST" | "GET") {
-            return Err(misconfigured("setting ipn_method must be POST or GET"));
+            return Err(AdapterError::misconfigured("setting ipn_method must be POST or GET"));
         }
         Ok(Self {
-            base_url: base_url(settings)?,
+            base_url: address::by_environment(settings, SANDBOX, PRODUCTION)?,
             consumer_key: settings.require("consumer_key")?.trim(),
             consumer_secret: settings.require("consumer_secret")?.trim(),
             webhook_token: settings.require("webhook_token")?,
             ipn_id: settings.get("ipn_id"),
-            ipn_url: settings.get("ipn_url"),
+            ipn_url: settings.page("ipn_url")?,
             ipn_method,
-            callback_url: settings.get("callback_url"),
-            cancellation_url: settings.get("cancellation_url"),
+            callback_url: settings.page("callback_url")?,
+            cancellation_url: settings.page("cancellation_url")?,
             branch: settings.get("branch"),
             refund_username: settings.get("refund_username").unwrap_or("tarishi"),
             default_email: settings.get("default_email"),
-            order_minutes,
+            order_minutes: settings.number("order_minutes", 1..=ORDER_MINUTES_MAX, ORDER_MINUTES)?,
             waits: Waits::read(settings)?,
         })
     }
@@ -104,8 +91,7 @@ impl<'a> Config<'a> {
 /// How long is waited for what.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Waits {
-    pub(super) first_poll: Duration,
-    fixed_poll: Option<Duration>,
+    pub(super) polls: Polls,
     /// Nobody holds the page of an order whose answer was lost.
     pub(super) settle_after: Duration,
     /// A lost refund may be sent once more.
@@ -114,57 +100,22 @@ pub(super) struct Waits {
 
 impl Default for Waits {
     fn default() -> Self {
-        Self { first_poll: POLLS[0], fixed_poll: None, settle_after: SETTLE_AFTER, refund_settle_after: REFUND_SETTLE_AFTER }
+        Self { polls: POLLS, settle_after: SETTLE_AFTER, refund_settle_after: REFUND_SETTLE_AFTER }
     }
 }
 
 impl Waits {
     pub(super) fn read(settings: &Settings) -> Result<Self, AdapterError> {
         Ok(Self {
-            first_poll: settings.wait("first_poll", POLLS[0])?,
-            fixed_poll: settings.get("poll_ms").map(|_| settings.wait("poll", Duration::ZERO)).transpose()?,
+            polls: POLLS.with(settings)?,
             settle_after: settings.wait("settle_after", SETTLE_AFTER)?,
             refund_settle_after: settings.wait("refund_settle_after", REFUND_SETTLE_AFTER)?,
         })
-    }
-
-    /// The wait before the next question about an order.
-    pub(super) fn poll_after(&self, polls: u32) -> Duration {
-        let growing = || POLLS.get(polls as usize).copied().unwrap_or(SLOW_POLL);
-        self.fixed_poll.unwrap_or_else(growing)
-    }
-
-    /// The wait before the next question about a refund, which people approve.
-    pub(super) fn refund_poll(&self) -> Duration {
-        self.fixed_poll.unwrap_or(SLOW_POLL)
     }
 }
 
 /// Checks all settings.
 pub(super) fn check(settings: &Settings) -> Result<(), AdapterError> {
-    let config = Config::read(settings)?;
-    if config.webhook_token.len() < WEBHOOK_TOKEN_CHARS_MIN {
-        return Err(misconfigured("setting webhook_token must have at least 16 characters"));
-    }
-    for name in ["ipn_url", "callback_url", "cancellation_url"] {
-        if settings.get(name).is_some_and(|url| reqwest::Url::parse(url).is_err()) {
-            return Err(AdapterError::new(Disposition::Misconfigured, format!("setting {name} must be an address")));
-        }
-    }
-    Ok(())
-}
-
-fn base_url(settings: &Settings) -> Result<String, AdapterError> {
-    if let Some(text) = settings.get("base_url") {
-        return address::base_url("base_url", text);
-    }
-    match settings.require("environment")? {
-        "sandbox" => Ok(SANDBOX.to_owned()),
-        "production" => Ok(PRODUCTION.to_owned()),
-        _ => Err(misconfigured("setting environment must be sandbox or production")),
-    }
-}
-
-fn misconfigured(message: &str) -> AdapterError {
-    AdapterError::new(Disposition::Misconfigured, message)
+    Config::read(settings)?;
+    settings.webhook_token().map(drop)
 }

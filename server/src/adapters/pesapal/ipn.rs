@@ -9,7 +9,7 @@ use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
 use super::super::{AdapterError, Call};
-use super::{Desk, answers, harmless};
+use super::{Desk, answers};
 
 /// Ids by what they belong to, hashed.
 #[derive(Debug, Default)]
@@ -35,13 +35,13 @@ impl Kept {
         if let Some(id) = kept.get(&name(desk, &url)) {
             return Ok(id.clone());
         }
-        let list = desk.get("/api/URLSetup/GetIpnList").await.map_err(harmless)?;
-        let id = match answers::find_ipn(&list, &url).map_err(harmless)? {
+        let list = desk.get("/api/URLSetup/GetIpnList").await.map_err(AdapterError::harmless)?;
+        let id = match answers::find_ipn(&list, &url).map_err(AdapterError::harmless)? {
             Some(id) => id,
             None => {
                 let body = json!({ "url": url, "ipn_notification_type": desk.config.ipn_method });
-                let answer = desk.post("/api/URLSetup/RegisterIPN", &body).await.map_err(harmless)?;
-                answers::read_ipn(&answer).map_err(harmless)?
+                let answer = desk.post("/api/URLSetup/RegisterIPN", &body).await.map_err(AdapterError::harmless)?;
+                answers::read_ipn(&answer).map_err(AdapterError::harmless)?
             }
         };
         kept.insert(name(desk, &url), id.clone());

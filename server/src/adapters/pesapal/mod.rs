@@ -1,7 +1,7 @@
 //! Pesapal (API 3.0): orders that are paid on its page, their status, refunds.
 //!
 //! Nothing here debits anybody: an order is a page, and money moves when the payer pays there. So an order whose answer was lost
-//! is harmless, and a new one is made under a new name. How an order stands is known from `GetTransactionStatus` alone.
+//! is and a new one is made under a new name. How an order stands is known from `GetTransactionStatus` alone.
 
 mod answers;
 mod charge;
@@ -16,6 +16,7 @@ mod wire;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 use reqwest::{Method, header};
 use serde::Serialize;
 use serde_json::json;
@@ -30,8 +31,6 @@ use super::{
 const TIMEOUT: Duration = Duration::from_secs(30);
 /// A step is two calls at most, and the token before them.
 const DEADLINE: Duration = Duration::from_secs(75);
-/// A query changes nothing; it may be repeated for this long.
-const READ_WINDOW: Duration = Duration::from_secs(3_600);
 
 /// An order may be open for three days, and is withdrawn and asked about once more after that.
 const CHARGE_WAIT: Duration = Duration::from_secs(5 * 24 * 3_600);
@@ -68,7 +67,7 @@ impl Adapter for Pesapal {
     fn recovery(&self, action: &str, settings: &Settings) -> Recovery {
         let waits = Waits::read(settings).unwrap_or_default();
         match action {
-            "query" => Recovery::ResendSameKey { window: READ_WINDOW },
+            "query" => Recovery::READ,
             "refund" => Recovery::Query { settle_after: waits.refund_settle_after },
             _ => Recovery::Query { settle_after: waits.settle_after },
         }
@@ -90,7 +89,7 @@ impl Adapter for Pesapal {
         let desk = Desk::open(call.settings, call.outbound, call.access_token)?;
         match (call.action, call.payload) {
             ("charge", Payload::Charge(charge)) => charge::execute(call, &desk, &self.ipns, charge).await,
-            ("query", Payload::PaymentQuery(query)) => charge::query(call, &desk, query).await.map_err(harmless),
+            ("query", Payload::PaymentQuery(query)) => charge::query(call, &desk, query).await.map_err(AdapterError::harmless),
             ("refund", Payload::Refund(refund)) => refund::execute(call, &desk, refund).await,
             _ => Err(unsupported()),
         }
@@ -100,7 +99,7 @@ impl Adapter for Pesapal {
         let desk = Desk::open(call.settings, call.outbound, call.access_token)?;
         match (call.action, call.payload) {
             ("charge", Payload::Charge(charge)) => charge::recover(call, &desk, charge, known).await,
-            ("query", Payload::PaymentQuery(query)) => charge::query(call, &desk, query).await.map_err(harmless),
+            ("query", Payload::PaymentQuery(query)) => charge::query(call, &desk, query).await.map_err(AdapterError::harmless),
             ("refund", Payload::Refund(_)) => refund::recover(call, &desk, known).await,
             _ => Err(unsupported()),
         }
@@ -111,25 +110,28 @@ impl Adapter for Pesapal {
     }
 
     async fn health(&self, call: &HealthCall<'_>) -> Health {
-        let bad = |message: String| Health { ok: false, degraded: false, message };
         let asked = async {
-            config::check(call.settings)?;
             let desk = Desk::open(call.settings, call.outbound, call.access_token)?;
             let list = desk.get("/api/URLSetup/GetIpnList").await?;
             answers::knows_ipn(&list, desk.config.ipn_id)
         };
         match asked.await {
-            _ if call.access_token.is_none() => bad("Pesapal gave no access token".to_owned()),
-            Ok(true) => Health { ok: true, degraded: false, message: "Pesapal answers and knows us".to_owned() },
-            Ok(false) => bad("Pesapal does not know ipn_id".to_owned()),
-            Err(error) => bad(error.message),
+            Ok(true) => Health::good("Pesapal answers and knows us"),
+            Ok(false) => Health::bad("Pesapal does not know ipn_id"),
+            Err(error) => Health::bad(error.message),
         }
     }
 
-    async fn fetch_token(&self, settings: &Settings, outbound: &Outbound) -> Result<AccessToken, AdapterError> {
+    async fn fetch_token(
+        &self,
+        _name: &str,
+        settings: &Settings,
+        outbound: &Outbound,
+        _now: DateTime<Utc>,
+    ) -> Result<AccessToken, AdapterError> {
         let desk = Desk::open(settings, outbound, None)?;
         let body = json!({ "consumer_key": desk.config.consumer_key, "consumer_secret": desk.config.consumer_secret });
-        let answer = desk.post("/api/Auth/RequestToken", &body).await.map_err(harmless)?;
+        let answer = desk.post("/api/Auth/RequestToken", &body).await?;
         answers::read_token(&answer)
     }
 }
@@ -158,19 +160,6 @@ impl<'a> Desk<'a> {
         let request = request.header(header::ACCEPT, "application/json");
         let request = self.token.into_iter().fold(request, reqwest::RequestBuilder::bearer_auth);
         self.outbound.send(request, TIMEOUT).await
-    }
-}
-
-/// A call without effect: when its answer is lost, certainly nothing was done.
-fn harmless(error: AdapterError) -> AdapterError {
-    match error.disposition {
-        Disposition::Ambiguous => AdapterError { disposition: Disposition::Transient, ..error },
-        Disposition::Transient
-        | Disposition::RateLimited
-        | Disposition::Rejected
-        | Disposition::Unauthorized
-        | Disposition::Misconfigured
-        | Disposition::Unsupported => error,
     }
 }
 

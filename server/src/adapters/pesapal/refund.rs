@@ -8,7 +8,7 @@ use serde_json::json;
 use tarishi_protocol::{Code, Money, Refund, RefundOutcome, State};
 
 use super::super::{AdapterError, Answer, Call, Disposition, Reference};
-use super::{Desk, answers, answers::Stands, charge, harmless, wire};
+use super::{Desk, answers, answers::Stands, charge, wire};
 
 /// Before a payment's code in the receipt of its refund.
 const RECEIPT: &str = "refund-";
@@ -55,7 +55,8 @@ async fn look(call: &Call<'_>, desk: &Desk<'_>, refund: &Refund) -> Result<Answe
             "no such payment of this account succeeded here, and Pesapal is asked by its order only",
         ));
     };
-    let order = charge::status(desk, tracking).await.map_err(harmless)?.filter(|order| order.reference == reference);
+    let order =
+        charge::status(desk, tracking).await.map_err(AdapterError::harmless)?.filter(|order| order.reference == reference);
     let order = order.ok_or_else(|| rejected(Code::NotFound, "Pesapal knows no such payment"))?;
     match order.stands {
         Stands::Paid => {}
@@ -101,7 +102,7 @@ async fn send(desk: &Desk<'_>, refund: &Refund, memo: &Memo) -> Result<Answer, A
 
 fn requested(desk: &Desk<'_>, memo: &Memo) -> Answer {
     let reference = Reference::new(format!("{RECEIPT}{}", memo.confirmation_code)).with("requested", true);
-    Answer::Waiting { reference: Some(reference), poll_after: desk.config.waits.refund_poll(), interim: None }
+    Answer::Waiting { reference: Some(reference), poll_after: desk.config.waits.polls.slowest(), interim: None }
 }
 
 /// Asks whether the payment is given back.
@@ -119,10 +120,10 @@ pub(super) async fn recover(call: &Call<'_>, desk: &Desk<'_>, known: Option<&Ref
         return Ok(Answer::Succeeded { outcome: json!(outcome), reference: Some(reference), receipt: Some(receipt) });
     }
     if known.is_some_and(|known| known.data.contains_key("requested")) {
-        return Ok(Answer::Waiting { reference: known.cloned(), poll_after: desk.config.waits.refund_poll(), interim: None });
+        return Ok(Answer::Waiting { reference: known.cloned(), poll_after: desk.config.waits.polls.slowest(), interim: None });
     }
-    if charge::since_attempt(call) < desk.config.waits.refund_settle_after {
-        let poll_after = desk.config.waits.poll_after(call.polls);
+    if call.since_attempt() < desk.config.waits.refund_settle_after {
+        let poll_after = desk.config.waits.polls.after(call.polls);
         return Ok(Answer::Waiting { reference: known.cloned(), poll_after, interim: None });
     }
     if !memo.again {

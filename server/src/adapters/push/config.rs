@@ -5,7 +5,10 @@ use std::{fmt, fs};
 use serde::Deserialize;
 use tarishi_protocol::limits::PUSH_TTL_S_MAX;
 
-use super::super::{AdapterError, Disposition, PushKind, SettingSpec, Settings, address};
+use super::super::{
+    AdapterError, PushKind, SettingSpec, Settings, address,
+    settings::{plain, secret},
+};
 use super::sign;
 
 /// How names of APNs' provider tokens begin.
@@ -16,23 +19,19 @@ const APNS: [&str; 2] = ["https://api.push.apple.com", "https://api.sandbox.push
 const KEY_FILE_BYTES_MAX: u64 = 64 * 1024;
 
 pub(super) const SETTINGS: &[SettingSpec] = &[
-    setting("fcm_service_account_json", true, "key file of the service account, its path or its JSON; switches FCM on"),
-    setting("fcm_project_id", false, "another Firebase project than the key file's"),
-    setting("fcm_android_channel_id", false, "notification channel on Android"),
-    setting("fcm_analytics_label", false, "label in Firebase's reports"),
-    setting("fcm_shown_by", false, "system (default): Android shows it; app: the app does, woken by data alone"),
-    setting("apns_key_p8", true, "Apple's .p8 key, its path or its text; switches APNs on"),
-    setting("apns_key_id", false, "ten characters: the key's id"),
-    setting("apns_team_id", false, "ten characters: the team's id"),
-    setting("apns_bundle_id", false, "the app's bundle id, APNs' topic"),
-    setting("apns_env", false, "production (default) or sandbox: which host is tried first"),
-    setting("default_ttl_s", false, "how long providers keep a notification whose payload names no time; default four weeks"),
-    setting("base_url", false, "another host for everything, for tests; http only on the loopback"),
+    secret("fcm_service_account_json", false, "key file of the service account, its path or its JSON; switches FCM on"),
+    plain("fcm_project_id", false, "another Firebase project than the key file's"),
+    plain("fcm_android_channel_id", false, "notification channel on Android"),
+    plain("fcm_analytics_label", false, "label in Firebase's reports"),
+    plain("fcm_shown_by", false, "system (default): Android shows it; app: the app does, woken by data alone"),
+    secret("apns_key_p8", false, "Apple's .p8 key, its path or its text; switches APNs on"),
+    plain("apns_key_id", false, "ten characters: the key's id"),
+    plain("apns_team_id", false, "ten characters: the team's id"),
+    plain("apns_bundle_id", false, "the app's bundle id, APNs' topic"),
+    plain("apns_env", false, "production (default) or sandbox: which host is tried first"),
+    plain("default_ttl_s", false, "how long providers keep a notification whose payload names no time; default four weeks"),
+    plain("base_url", false, "another host for everything, for tests; http only on the loopback"),
 ];
-
-const fn setting(name: &'static str, secret: bool, help: &'static str) -> SettingSpec {
-    SettingSpec { name, secret, required: false, help }
-}
 
 /// Who carries a notification.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -112,12 +111,12 @@ impl fmt::Debug for Apns<'_> {
 pub(super) fn fcm(settings: &Settings) -> Result<Fcm<'_>, AdapterError> {
     let text = text_or_file("fcm_service_account_json", settings.require("fcm_service_account_json")?, '{')?;
     let account: ServiceAccount = serde_json::from_str(&text)
-        .map_err(|_| misconfigured("setting fcm_service_account_json is no key file of a service account"))?;
+        .map_err(|_| AdapterError::misconfigured("setting fcm_service_account_json is no key file of a service account"))?;
     let own = settings.get("base_url").map(|url| address::base_url("base_url", url)).transpose()?;
     let project = settings.get("fcm_project_id").unwrap_or(&account.project_id);
     let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b':' | b'.');
     if project.is_empty() || !project.bytes().all(plain) {
-        return Err(misconfigured("setting fcm_project_id must be a project's id (the key file names none)"));
+        return Err(AdapterError::misconfigured("setting fcm_project_id must be a project's id (the key file names none)"));
     }
     let token_url = match &own {
         Some(base) => format!("{base}/token"),
@@ -126,12 +125,12 @@ pub(super) fn fcm(settings: &Settings) -> Result<Fcm<'_>, AdapterError> {
     let base = own.unwrap_or_else(|| FCM.to_owned());
     let label = settings.get("fcm_analytics_label");
     if !label.is_none_or(is_label) {
-        return Err(misconfigured("setting fcm_analytics_label must be 1 to 50 letters, digits and - _ . ~ %"));
+        return Err(AdapterError::misconfigured("setting fcm_analytics_label must be 1 to 50 letters, digits and - _ . ~ %"));
     }
     let shown_by_app = match settings.get("fcm_shown_by").unwrap_or("system") {
         "system" => false,
         "app" => true,
-        _ => return Err(misconfigured("setting fcm_shown_by must be system or app")),
+        _ => return Err(AdapterError::misconfigured("setting fcm_shown_by must be system or app")),
     };
     Ok(Fcm {
         send_url: format!("{base}/v1/projects/{project}/messages:send"),
@@ -155,16 +154,16 @@ pub(super) fn apns(settings: &Settings) -> Result<Apns<'_>, AdapterError> {
     match settings.get("apns_env").unwrap_or("production") {
         "production" => {}
         "sandbox" => hosts.reverse(),
-        _ => return Err(misconfigured("setting apns_env must be production or sandbox")),
+        _ => return Err(AdapterError::misconfigured("setting apns_env must be production or sandbox")),
     }
     let ten = |name: &str| {
         let text = settings.require(name)?;
         let good = text.len() == 10 && text.bytes().all(|byte| byte.is_ascii_alphanumeric());
-        if good { Ok(text) } else { Err(misconfigured(format!("setting {name} must be ten letters and digits"))) }
+        if good { Ok(text) } else { Err(AdapterError::misconfigured(format!("setting {name} must be ten letters and digits"))) }
     };
     let topic = settings.require("apns_bundle_id")?;
     if !topic.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-')) {
-        return Err(misconfigured("setting apns_bundle_id must be a bundle id"));
+        return Err(AdapterError::misconfigured("setting apns_bundle_id must be a bundle id"));
     }
     Ok(Apns { hosts, key_id: ten("apns_key_id")?, team_id: ten("apns_team_id")?, topic })
 }
@@ -176,9 +175,7 @@ pub(super) fn apns_key(settings: &Settings) -> Result<String, AdapterError> {
 
 /// Seconds that a notification is kept whose payload does not say.
 pub(super) fn default_ttl(settings: &Settings) -> Result<u32, AdapterError> {
-    let Some(text) = settings.get("default_ttl_s") else { return Ok(PUSH_TTL_S_MAX) };
-    let seconds = text.parse().ok().filter(|seconds| *seconds <= PUSH_TTL_S_MAX);
-    seconds.ok_or_else(|| misconfigured(format!("setting default_ttl_s must be 0 to {PUSH_TTL_S_MAX}")))
+    settings.number("default_ttl_s", 0..=PUSH_TTL_S_MAX, PUSH_TTL_S_MAX)
 }
 
 /// Checks all settings, those of a provider only if it is set up; its key must sign.
@@ -186,7 +183,7 @@ pub(super) fn check(settings: &Settings) -> Result<(), AdapterError> {
     default_ttl(settings)?;
     let (by_fcm, by_apns) = (Provider::Fcm.is_set_up(settings), Provider::Apns.is_set_up(settings));
     if !by_fcm && !by_apns {
-        return Err(misconfigured("setting fcm_service_account_json or apns_key_p8 is missing"));
+        return Err(AdapterError::misconfigured("setting fcm_service_account_json or apns_key_p8 is missing"));
     }
     if by_fcm {
         sign::check_rs256(&fcm(settings)?.account.private_key)?;
@@ -208,11 +205,7 @@ fn text_or_file(name: &str, text: &str, begins: char) -> Result<String, AdapterE
     if text.trim_start().starts_with(begins) {
         return Ok(text.to_owned());
     }
-    let wrong = || misconfigured(format!("setting {name} is neither a key nor the path of a readable key file"));
+    let wrong = || AdapterError::misconfigured(format!("setting {name} is neither a key nor the path of a readable key file"));
     let is_small = fs::metadata(text).is_ok_and(|file| file.is_file() && file.len() <= KEY_FILE_BYTES_MAX);
     if is_small { fs::read_to_string(text).map_err(|_| wrong()) } else { Err(wrong()) }
-}
-
-fn misconfigured(message: impl Into<String>) -> AdapterError {
-    AdapterError::new(Disposition::Misconfigured, message)
 }

@@ -60,7 +60,7 @@ pub(super) fn read_token(answer: &HttpAnswer) -> Result<AccessToken, AdapterErro
                 "invalid_scope" => "the service account may not send messages",
                 _ => "Google does not know the service account",
             };
-            AdapterError::new(Disposition::Misconfigured, meaning).with_code(code)
+            AdapterError::misconfigured(meaning).with_code(code)
         }
         _ => AdapterError::new(Disposition::Transient, "Google gave no access token"),
     };
@@ -166,9 +166,9 @@ fn by_status(answer: &HttpAnswer) -> AdapterError {
         401 => AdapterError::new(Disposition::Unauthorized, "FCM does not take the access token").with_code("UNAUTHENTICATED"),
         403 => {
             let message = "FCM is not enabled in the project, or the service account may not send";
-            AdapterError::new(Disposition::Misconfigured, message).with_code("PERMISSION_DENIED")
+            AdapterError::misconfigured(message).with_code("PERMISSION_DENIED")
         }
-        404 => AdapterError::new(Disposition::Misconfigured, "FCM does not know the project").with_code("NOT_FOUND"),
+        404 => AdapterError::misconfigured("FCM does not know the project").with_code("NOT_FOUND"),
         429 => quota(None, answer),
         _ => unknown(answer, None),
     }

@@ -20,8 +20,8 @@ use tarishi_protocol::{Payload, PushSend, catalog::Category};
 
 use self::{config::Provider, steps::Done, wire::Push as Notification};
 use super::{
-    AccessToken, ActionSpec, Adapter, AdapterError, Answer, Call, Descriptor, Disposition, Health, HealthCall, Hook, HookRead,
-    Outbound, PushTarget, Recovery, Reference, Settings, TokenNeed, messages,
+    AccessToken, ActionSpec, Adapter, AdapterError, Answer, Call, Descriptor, Disposition, Health, HealthCall, Outbound,
+    PushTarget, Recovery, Reference, Settings, TokenNeed, messages,
 };
 
 /// One request's; a step may fetch a token before.
@@ -97,10 +97,6 @@ impl Adapter for Push {
         Err(AdapterError::new(Disposition::Ambiguous, "push providers cannot be asked; sending again shows the same"))
     }
 
-    fn read_webhook(&self, _hook: &Hook<'_>) -> Result<HookRead, AdapterError> {
-        Err(AdapterError::new(Disposition::Rejected, "push providers send no webhooks"))
-    }
-
     fn token_name(&self, need: &TokenNeed<'_>) -> Option<String> {
         let provider = match need.step {
             Some((memo, targets)) => Provider::of(Done::read(memo).next(targets.list())?.kind),
@@ -110,7 +106,7 @@ impl Adapter for Push {
         provider.token_name(need.settings)
     }
 
-    async fn fetch_named_token(
+    async fn fetch_token(
         &self,
         name: &str,
         settings: &Settings,
@@ -122,14 +118,13 @@ impl Adapter for Push {
         }
         let config = config::fcm(settings)?;
         let request = fcm::token_request(&config, outbound, now)?;
-        // No notification is involved: even an answer that was lost may be asked for again.
         fcm::read_token(&outbound.send(request, DEADLINE).await?)
     }
 
     async fn health(&self, call: &HealthCall<'_>) -> Health {
         match provider_health(call).await {
-            Ok(message) => Health { ok: true, degraded: false, message: message.to_owned() },
-            Err(error) => Health { ok: false, degraded: false, message: error.message },
+            Ok(message) => Health::good(message),
+            Err(error) => Health::bad(error.message),
         }
     }
 }
@@ -167,7 +162,7 @@ async fn provider_health(call: &HealthCall<'_>) -> Result<&'static str, AdapterE
     match fcm::read(&call.outbound.send(request, DEADLINE).await?)? {
         wire::Told::Taken { .. } => Ok("FCM takes a dry run"),
         wire::Told::Dead { code, .. } | wire::Told::Refused { code, .. } | wire::Told::OtherHost { code } => {
-            Err(AdapterError::new(Disposition::Misconfigured, format!("FCM refuses a dry run: {code}")))
+            Err(AdapterError::misconfigured(format!("FCM refuses a dry run: {code}")))
         }
     }
 }

@@ -12,7 +12,7 @@ use ring::{
 };
 use serde_json::Value;
 
-use super::super::{AdapterError, Disposition};
+use super::super::AdapterError;
 
 /// Signs with an RSA key, as Google's tokens are asked for.
 pub(super) fn rs256(pem: &str, header: &Value, claims: &Value) -> Result<String, AdapterError> {
@@ -71,5 +71,5 @@ fn der(pem: &str) -> Option<Vec<u8>> {
 }
 
 fn unusable(kind: &str) -> AdapterError {
-    AdapterError::new(Disposition::Misconfigured, format!("the private key is no PKCS#8 {kind} key in PEM, or cannot sign"))
+    AdapterError::misconfigured(format!("the private key is no PKCS#8 {kind} key in PEM, or cannot sign"))
 }

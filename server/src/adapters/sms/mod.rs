@@ -23,8 +23,6 @@ use super::{
 };
 
 const DEADLINE: Duration = Duration::from_secs(30);
-/// Reading changes nothing; it may be repeated for this long.
-const READ_WINDOW: Duration = Duration::from_secs(3_600);
 
 static DESCRIPTOR: Descriptor = Descriptor {
     name: "sms",
@@ -53,7 +51,7 @@ impl Adapter for Sms {
 
     fn recovery(&self, action: &str, settings: &Settings) -> Recovery {
         if action != "send" {
-            return Recovery::ResendSameKey { window: READ_WINDOW };
+            return Recovery::READ;
         }
         let wait = config::receipt_wait(settings).or_else(|_| config::receipt_wait(&Settings::default()));
         Recovery::Receipts { wait: wait.unwrap_or(DEADLINE), then: Then::Resend }
@@ -87,7 +85,7 @@ impl Adapter for Sms {
     async fn health(&self, call: &HealthCall<'_>) -> Health {
         match balance_health(call).await {
             Ok(health) => health,
-            Err(error) => Health { ok: false, degraded: false, message: error.message },
+            Err(error) => Health::bad(error.message),
         }
     }
 
@@ -131,16 +129,7 @@ async fn fetch_balance(config: &Config<'_>, outbound: &Outbound) -> Result<Money
         .header("apiKey", config.api_key)
         .header(reqwest::header::ACCEPT, "application/json");
     let answer = outbound.send(request, DEADLINE).await;
-    answer.and_then(|answer| wire::read_balance(&answer)).map_err(|error| match error.disposition {
-        // Nothing was to be done: a lost or garbled answer may be asked for again.
-        Disposition::Ambiguous => AdapterError { disposition: Disposition::Transient, ..error },
-        Disposition::Transient
-        | Disposition::RateLimited
-        | Disposition::Rejected
-        | Disposition::Unauthorized
-        | Disposition::Misconfigured
-        | Disposition::Unsupported => error,
-    })
+    answer.and_then(|answer| wire::read_balance(&answer)).map_err(AdapterError::harmless)
 }
 
 async fn balance_health(call: &HealthCall<'_>) -> Result<Health, AdapterError> {

@@ -32,7 +32,7 @@ pub(in crate::adapters) fn subject() -> Subject {
 }
 
 fn settings() -> Settings {
-    let pairs = [("username", "dukaapp"), ("api_key", "an-api-key"), ("webhook_token", "a-webhook-token")];
+    let pairs = [("username", "dukaapp"), ("api_key", "an-api-key"), ("webhook_token", "a-webhook-token-of-our-own-0000001")];
     Settings(pairs.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect())
 }
 

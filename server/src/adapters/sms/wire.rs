@@ -95,8 +95,7 @@ pub(super) fn read_send(answer: &HttpAnswer, asked: &[Phone], parts: usize) -> R
         return Err(later(entry));
     }
     if let Some(entry) = any(|class| matches!(class, Class::Account)) {
-        return Err(AdapterError::new(Disposition::Misconfigured, format!("the provider refused: {}", entry.name))
-            .with_code(entry.code.clone()));
+        return Err(AdapterError::misconfigured(format!("the provider refused: {}", entry.name)).with_code(entry.code.clone()));
     }
     let first = entries.first().ok_or_else(|| AdapterError::new(Disposition::Rejected, "no recipient"))?;
     Ok(Answer::Failed { code: first.code.clone(), message: format!("the provider refused: {}", first.name) })
@@ -170,9 +169,7 @@ fn nobody(summary: &str) -> AdapterError {
     let summary = summary.to_ascii_lowercase();
     let account = ["invalidsenderid", "insufficientbalance"].into_iter().find(|reason| summary.contains(reason));
     match account {
-        Some(reason) => {
-            AdapterError::new(Disposition::Misconfigured, format!("the provider refused: {reason}")).with_code(reason)
-        }
+        Some(reason) => AdapterError::misconfigured(format!("the provider refused: {reason}")).with_code(reason),
         None => AdapterError::new(Disposition::Ambiguous, "the answer names no recipients"),
     }
 }

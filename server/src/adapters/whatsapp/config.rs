@@ -2,41 +2,29 @@
 
 use std::{fmt, time::Duration};
 
-use super::super::{AdapterError, Disposition, SettingSpec, Settings, Then, address};
+use super::super::{
+    AdapterError, SettingSpec, Settings, Then, address,
+    settings::{plain, secret},
+};
 use super::rates::Rates;
 
 const PRODUCTION: &str = "https://graph.facebook.com";
 /// The Graph version of the newest official clients at the time of writing.
 const GRAPH_VERSION: &str = "v26.0";
-const WEBHOOK_TOKEN_CHARS_MIN: usize = 32;
 const RECEIPT_WAIT: Duration = Duration::from_secs(120);
 
 pub(super) const SETTINGS: &[SettingSpec] = &[
-    setting("phone_number_id", false, true, "Meta's id of the sending number; not the number itself"),
-    setting(
-        "access_token",
-        true,
-        true,
-        "token of a system user with whatsapp_business_messaging; the dashboard's ends in a day",
-    ),
-    setting("app_secret", true, true, "the app's secret: webhooks are signed with it"),
-    setting("verify_token", true, true, "our random word of the webhook's handshake"),
-    setting("webhook_token", true, true, "random path token of our webhook address, at least 32 characters"),
-    setting("graph_version", false, false, "version of the Graph API; default v26.0"),
-    setting("base_url", false, false, "another host, for tests; http only on the loopback"),
-    setting("receipt_wait_ms", false, false, "how long an unknown send waits for a status of its message; default 120000"),
-    setting(
-        "rates",
-        false,
-        false,
-        "prices by country code and category, as USD 254/utility=0.0040, */*=0.05; for booked costs",
-    ),
-    setting("resend", false, false, "on: an unknown send is then sent again; off: a human is asked; default on"),
+    plain("phone_number_id", true, "Meta's id of the sending number; not the number itself"),
+    secret("access_token", true, "token of a system user with whatsapp_business_messaging; the dashboard's ends in a day"),
+    secret("app_secret", true, "the app's secret: webhooks are signed with it"),
+    secret("verify_token", true, "our random word of the webhook's handshake"),
+    secret("webhook_token", true, "random path token of our webhook address, at least 32 characters"),
+    plain("graph_version", false, "version of the Graph API; default v26.0"),
+    plain("base_url", false, "another host, for tests; http only on the loopback"),
+    plain("receipt_wait_ms", false, "how long an unknown send waits for a status of its message; default 120000"),
+    plain("rates", false, "prices by country code and category, as USD 254/utility=0.0040, */*=0.05; for booked costs"),
+    plain("resend", false, "on: an unknown send is then sent again; off: a human is asked; default on"),
 ];
-
-const fn setting(name: &'static str, secret: bool, required: bool, help: &'static str) -> SettingSpec {
-    SettingSpec { name, secret, required, help }
-}
 
 /// What a call needs.
 pub(super) struct Config<'a> {
@@ -60,11 +48,11 @@ impl<'a> Config<'a> {
             number.split_once('.').is_some_and(|(major, minor)| is_digits(major, 3) && is_digits(minor, 3))
         });
         if !plain {
-            return Err(misconfigured("setting graph_version must be a version, as v26.0"));
+            return Err(AdapterError::misconfigured("setting graph_version must be a version, as v26.0"));
         }
         let phone_number_id = settings.require("phone_number_id")?;
         if !is_digits(phone_number_id, 20) {
-            return Err(misconfigured("setting phone_number_id must be digits: Meta's id of the number"));
+            return Err(AdapterError::misconfigured("setting phone_number_id must be digits: Meta's id of the number"));
         }
         Ok(Self { graph: format!("{base}/{version}"), phone_number_id, access_token: settings.require("access_token")? })
     }
@@ -94,7 +82,7 @@ pub(super) fn then(settings: &Settings) -> Result<Then, AdapterError> {
     match settings.get("resend") {
         None | Some("on") => Ok(Then::Resend),
         Some("off") => Ok(Then::Unresolved),
-        Some(_) => Err(misconfigured("setting resend must be on or off")),
+        Some(_) => Err(AdapterError::misconfigured("setting resend must be on or off")),
     }
 }
 
@@ -103,14 +91,9 @@ pub(super) fn check(settings: &Settings) -> Result<(), AdapterError> {
     Config::read(settings)?;
     settings.require("app_secret")?;
     settings.require("verify_token")?;
-    if settings.require("webhook_token")?.len() < WEBHOOK_TOKEN_CHARS_MIN {
-        return Err(misconfigured("setting webhook_token must have at least 32 characters"));
-    }
+    settings.require("webhook_token")?;
+    settings.webhook_token()?;
     Rates::of(settings)?;
     settings.wait("receipt_wait", RECEIPT_WAIT)?;
     then(settings).map(drop)
-}
-
-fn misconfigured(message: &str) -> AdapterError {
-    AdapterError::new(Disposition::Misconfigured, message)
 }

@@ -26,8 +26,6 @@ use super::{
 };
 
 const DEADLINE: Duration = Duration::from_secs(30);
-/// Reading changes nothing; it may be repeated for this long.
-const READ_WINDOW: Duration = Duration::from_secs(3_600);
 /// What health asks of the number.
 const HEALTH_FIELDS: &str = "id,verified_name,display_phone_number,status,quality_rating,name_status,account_mode,throughput,\
                              health_status,whatsapp_business_manager_messaging_limit";
@@ -59,7 +57,7 @@ impl Adapter for WhatsApp {
 
     fn recovery(&self, action: &str, settings: &Settings) -> Recovery {
         if action != "send" {
-            return Recovery::ResendSameKey { window: READ_WINDOW };
+            return Recovery::READ;
         }
         let then = config::then(settings).unwrap_or(Then::Unresolved);
         Recovery::Receipts { wait: config::receipt_wait(settings), then }
@@ -94,12 +92,12 @@ impl Adapter for WhatsApp {
 
     async fn health(&self, call: &HealthCall<'_>) -> Health {
         match number_health(call).await {
-            Ok(false) => Health { ok: true, degraded: false, message: "the number may send".to_owned() },
+            Ok(false) => Health::good("the number may send"),
             Ok(true) => {
                 let message = "Meta limits the number or rates its quality red".to_owned();
                 Health { ok: true, degraded: true, message }
             }
-            Err(error) => Health { ok: false, degraded: false, message: error.message },
+            Err(error) => Health::bad(error.message),
         }
     }
 }

@@ -3,7 +3,7 @@
 //! `USD 254/utility=0.0040, 254/*=0.0225, */*=0.05`: currency, then the first digits of the phone, the category, the price.
 //! The longest digits that fit count, then the named category before `*`. Prices stay texts: no float ever holds one.
 
-use super::super::{AdapterError, Disposition, Settings};
+use super::super::{AdapterError, Settings};
 
 const PRICE_CHARS_MAX: usize = 12;
 
@@ -49,7 +49,7 @@ impl<'a> Rates<'a> {
 }
 
 fn wrong() -> AdapterError {
-    AdapterError::new(Disposition::Misconfigured, "setting rates must be as USD 254/utility=0.0040, */*=0.05")
+    AdapterError::misconfigured("setting rates must be as USD 254/utility=0.0040, */*=0.05")
 }
 
 #[cfg(test)]

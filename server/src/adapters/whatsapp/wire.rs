@@ -165,7 +165,7 @@ pub(super) fn read_health(answer: &HttpAnswer) -> Result<bool, AdapterError> {
     }
     let standing = body.get("health_status").unwrap_or(&Value::Null);
     if says(standing, "BLOCKED") {
-        return Err(AdapterError::new(Disposition::Misconfigured, "Meta has blocked the number, its account or the app"));
+        return Err(AdapterError::misconfigured("Meta has blocked the number, its account or the app"));
     }
     Ok(says(standing, "LIMITED") || body.get("quality_rating").is_some_and(|quality| quality == "RED"))
 }

@@ -1,11 +1,43 @@
 //! What comes in, and what is answered.
 
-use tarishi_protocol::{Fingerprint, NotificationReceipt, OperationId, Payload, Problem, SyncResponse};
+use tarishi_protocol::{Code, Fingerprint, NotificationReceipt, OperationId, Payload, Problem, SyncResponse};
 
 use super::{Actor, Ms};
 
-/// How the `money_reference` of a course that is being made begins.
-pub const COURSE_REFERENCE: &str = "course:";
+/// What must not be under way twice: a payment for one reference, a course of one number.
+#[derive(Clone, Debug)]
+pub struct Exclusive {
+    /// Its name.
+    pub name: String,
+    /// What the second one is told.
+    pub busy: Problem,
+}
+
+impl Exclusive {
+    /// What must not be paid, given back or made twice at once.
+    #[must_use]
+    pub fn of(payload: &Payload) -> Option<Self> {
+        let payment = |name| {
+            let busy = Problem::new(Code::PaymentInFlight, "another payment for this reference is under way");
+            Self { name, busy: busy.with_field("payload.reference") }
+        };
+        match payload {
+            Payload::Charge(charge) => Some(payment(format!("charge:{}", charge.reference))),
+            Payload::Refund(refund) => {
+                let of = |id: &OperationId| format!("refund:{id}");
+                let name = refund.operation_id.as_ref().map(of);
+                name.or_else(|| refund.receipt.as_ref().map(|receipt| format!("refund:{receipt}"))).map(payment)
+            }
+            // Moodle lets calls that run at once make twins.
+            Payload::CreateCourse(course) => {
+                let busy = Problem::new(Code::Unavailable, "a course of this idnumber is just being made");
+                let name = format!("course:{}", course.idnumber.trim().to_lowercase());
+                Some(Self { name, busy: busy.with_field("payload.idnumber") })
+            }
+            _ => None,
+        }
+    }
+}
 
 /// One operation that passed all checks that need no database.
 #[derive(Clone, Debug)]
@@ -16,8 +48,8 @@ pub struct Checked {
     pub fingerprint: Fingerprint,
     /// Its typed payload.
     pub payload: Payload,
-    /// Name of what must not be under way twice (payments; courses that are being made).
-    pub money_reference: Option<String>,
+    /// What must not be under way twice.
+    pub exclusive: Option<Exclusive>,
     /// What a receipt without reference may be recognised by.
     pub correlation: Option<String>,
     /// When it becomes too old to begin.

@@ -8,7 +8,7 @@ use tarishi_protocol::{Code, Fingerprint, OperationId, Problem, Receipt, Receipt
 use uuid::Uuid;
 
 use super::{caps, feed, map, order, read};
-use crate::store::{Actor, COURSE_REFERENCE, Checked, Error, Ms, OperationRow, Preview, Result, Verdict};
+use crate::store::{Actor, Checked, Error, Ms, OperationRow, Preview, Result, Verdict};
 
 /// When the device should send again what must come later, in milliseconds.
 const LATER_MS: u64 = 5_000;
@@ -166,18 +166,12 @@ fn take(conn: &Connection, desk: &Desk<'_>, checked: &Checked) -> Result<Receipt
     Ok(Receipt { status: ReceiptStatus::Accepted, ..duplicate(id, &row) })
 }
 
-/// At most one payment for a reference, or making of a course, is under way.
+/// At most one of what is exclusive is under way.
 fn in_flight(conn: &Connection, desk: &Desk<'_>, checked: &Checked) -> Result<Option<Problem>> {
-    let Some(reference) = &checked.money_reference else { return Ok(None) };
+    let Some(exclusive) = &checked.exclusive else { return Ok(None) };
     let sql = "SELECT 1 FROM operations WHERE tenant_id = ?1 AND adapter = ?2 AND money_reference = ?3 AND ended_at IS NULL";
-    let busy = conn.prepare_cached(sql)?.exists([desk.tenant, &checked.operation.adapter, reference])?;
-    Ok(busy.then(|| {
-        if reference.starts_with(COURSE_REFERENCE) {
-            return Problem::new(Code::Unavailable, "a course of this idnumber is just being made")
-                .with_field("payload.idnumber");
-        }
-        Problem::new(Code::PaymentInFlight, "another payment for this reference is under way").with_field("payload.reference")
-    }))
+    let busy = conn.prepare_cached(sql)?.exists([desk.tenant, &checked.operation.adapter, &exclusive.name])?;
+    Ok(busy.then(|| exclusive.busy.clone()))
 }
 
 fn insert(conn: &Connection, desk: &Desk<'_>, checked: &Checked) -> Result<()> {
@@ -207,7 +201,7 @@ fn insert(conn: &Connection, desk: &Desk<'_>, checked: &Checked) -> Result<()> {
         operation.version,
         operation.payload.get(),
         money,
-        checked.money_reference,
+        checked.exclusive.as_ref().map(|exclusive| &exclusive.name),
         checked.correlation,
         operation.after.map(|after| after.operation_id.as_bytes().to_vec()),
         operation.after.map(|after| after.on.as_str()),

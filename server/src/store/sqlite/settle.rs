@@ -115,7 +115,7 @@ fn message(conn: &Connection, row: &OperationRow, news: &MessageNews, now: Ms) -
 
 /// One line of the log: the call's own row is closed, everything else is a row of its own; equal polls fold.
 fn log(conn: &Connection, row: &OperationRow, settle: &Settle, state: State) -> Result<()> {
-    let line = line(settle, state);
+    let line = line(settle);
     match (&settle.source, &settle.evidence) {
         (Source::Call { attempt }, _) => close(conn, row, *attempt, &line, state, settle.now),
         (_, Evidence::Lost) => match row.attempt_id {
@@ -139,7 +139,7 @@ struct Line {
     message: Option<String>,
 }
 
-fn line(settle: &Settle, state: State) -> Line {
+fn line(settle: &Settle) -> Line {
     let plain = |result| Line { result, code: None, message: None };
     match &settle.evidence {
         Evidence::Answer(Answer::Next { .. }) => plain("next"),
@@ -154,8 +154,6 @@ fn line(settle: &Settle, state: State) -> Line {
             Line { result: word(failure.disposition), code: failure.code.clone(), message: Some(failure.message.clone()) }
         }
         Evidence::Lost => plain("lost"),
-        // Nobody knows if the first is there, and it is sent again: counted apart.
-        Evidence::ReceiptOverdue if state == State::Ready => plain("possible_duplicate"),
         Evidence::ReceiptOverdue => plain("receipt_overdue"),
         Evidence::Message(news) => Line { result: "message", code: Some(news.status.clone()), message: news.reason.clone() },
         Evidence::Resolve(resolution) => {

@@ -91,7 +91,7 @@ impl<'a> Worker<'a> {
     async fn new(app: &'a App) -> Self {
         let settings = app.effective(DEFAULT_TENANT, "google_drive").await.unwrap().unwrap().settings;
         let adapter = &app.adapters["google_drive"];
-        let token = tokens::only_token(app, DEFAULT_TENANT, &**adapter, &settings).await.unwrap().unwrap();
+        let token = tokens::errand_token(app, DEFAULT_TENANT, &**adapter, &settings).await.unwrap().unwrap();
         let text = json!({ "destination": "two/a.txt", "content_base64": HELLO }).to_string();
         let payload = check_payload("google_drive", "upload", 1, &text).unwrap();
         Self { app, token, payload, names: Names_::default() }

@@ -17,7 +17,7 @@ const EXPIRE: &str = "UPDATE oauth_grants SET refresh_at = 0, expires_at = 0";
 
 async fn token(app: &App) -> Result<String, tarishi_server::adapters::AdapterError> {
     let settings = app.effective(DEFAULT_TENANT, "google_drive").await.unwrap().unwrap().settings;
-    let token = tokens::only_token(app, DEFAULT_TENANT, &*app.adapters["google_drive"], &settings).await?;
+    let token = tokens::errand_token(app, DEFAULT_TENANT, &*app.adapters["google_drive"], &settings).await?;
     Ok(token.unwrap())
 }
 

@@ -240,7 +240,7 @@ fn keys_of_two_modes_and_a_short_token_are_found_at_the_start() {
 
 #[test]
 fn questions_grow_rarer_and_a_name_is_a_function_of_its_attempt() {
-    let secs: Vec<u64> = (0..7).map(|polls| Waits::default().poll_after(polls).as_secs()).collect();
+    let secs: Vec<u64> = (0..7).map(|polls| Waits::default().polls.after(polls).as_secs()).collect();
     assert_eq!(secs, [30, 60, 120, 300, 600, 3_600, 3_600]);
     let attempt = uuid::Uuid::from_u128(0x0198_0000_0000_7000_8000_0000_0000_0001);
     assert_eq!(wire::tx_ref(attempt), TX_REF);

@@ -192,7 +192,7 @@ async fn a_refund_that_cannot_be_meant_is_never_sent() {
 async fn a_token_is_fetched_with_basic_authentication_and_nothing_else() {
     let provider = provider(r#"{"access_token":"abc","expires_in":"3599"}"#).await;
     let stage = stage(query(), &provider);
-    let token = Mpesa::default().fetch_token(&stage.settings, &stage.outbound).await.unwrap();
+    let token = Mpesa::default().fetch_token("", &stage.settings, &stage.outbound, stage.now).await.unwrap();
     assert_eq!(token.token, "abc");
     let seen = &provider.seen()[0];
     assert_eq!((seen.path.as_str(), seen.query.as_str()), ("/oauth/v1/generate", "grant_type=client_credentials"));
@@ -201,8 +201,8 @@ async fn a_token_is_fetched_with_basic_authentication_and_nothing_else() {
     let broken = Provider::start(vec![Script::HangUp]).await;
     let mut settings = stage.settings.clone();
     settings.0.insert("base_url".to_owned(), broken.url().to_owned());
-    let error = Mpesa::default().fetch_token(&settings, &stage.outbound).await.unwrap_err();
-    assert_eq!(error.disposition, Disposition::Transient, "no money is involved");
+    let error = Mpesa::default().fetch_token("", &settings, &stage.outbound, stage.now).await.unwrap_err();
+    assert_eq!(error.harmless().disposition, Disposition::Transient, "no money is involved: the dispatcher may ask again");
 }
 
 #[tokio::test]

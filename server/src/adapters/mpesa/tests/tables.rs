@@ -189,11 +189,11 @@ fn amounts_and_times_are_read_as_daraja_writes_them() {
 #[test]
 fn polls_grow_slower_and_a_setting_fixes_them() {
     let waits = Waits::default();
-    let secs: Vec<u64> = (0..8).map(|polls| waits.poll_after(polls).as_secs()).collect();
+    let secs: Vec<u64> = (0..8).map(|polls| waits.polls.after(polls).as_secs()).collect();
     assert_eq!(secs, [15, 15, 20, 30, 30, 60, 600, 600]);
     let mut settings = settings();
     settings.0.insert("poll_ms".to_owned(), "1000".to_owned());
-    assert_eq!(Waits::read(&settings).unwrap().poll_after(9).as_secs(), 1);
+    assert_eq!(Waits::read(&settings).unwrap().polls.after(9).as_secs(), 1);
     settings.0.insert("poll_ms".to_owned(), "soon".to_owned());
     assert!(Waits::read(&settings).unwrap_err().message.contains("poll_ms"));
 }

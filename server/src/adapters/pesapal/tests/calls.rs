@@ -267,7 +267,7 @@ async fn a_token_is_asked_for_with_the_keys_and_health_with_the_token() {
     let provider =
         provider(&[(200, r#"{"token":"abc","status":"200"}"#), (200, include_str!("../fixtures/ipn_list.json"))]).await;
     let stage = charging(&provider);
-    let token = Pesapal::default().fetch_token(&stage.settings, &stage.outbound).await.unwrap();
+    let token = Pesapal::default().fetch_token("", &stage.settings, &stage.outbound, stage.now).await.unwrap();
     assert_eq!((token.token.as_str(), token.expires_in.as_secs()), ("abc", 300));
     let seen = &provider.seen()[0];
     assert_eq!(seen.path, "/api/Auth/RequestToken");

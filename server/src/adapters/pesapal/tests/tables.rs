@@ -189,8 +189,8 @@ fn settings_that_do_not_work_are_named() {
 
 #[test]
 fn questions_grow_rarer_and_a_name_is_a_function_of_its_attempt() {
-    let secs: Vec<u64> = (0..7).map(|polls| Waits::default().poll_after(polls).as_secs()).collect();
-    assert_eq!((secs, Waits::default().refund_poll().as_secs()), (vec![15, 30, 60, 120, 300, 3_600, 3_600], 3_600));
+    let secs: Vec<u64> = (0..7).map(|polls| Waits::default().polls.after(polls).as_secs()).collect();
+    assert_eq!((secs, Waits::default().polls.slowest().as_secs()), (vec![15, 30, 60, 120, 300, 3_600, 3_600], 3_600));
     assert_eq!(wire::reference(wire::attempt_of(REFERENCE).unwrap()), REFERENCE);
     assert!(REFERENCE.len() <= 50 && wire::attempt_of("pay-01JD8X2V-1").is_none());
 }

@@ -142,7 +142,7 @@ async fn token_request() -> Seen {
     let provider = Provider::start(vec![Script::text(200, r#"{"access_token":"a"}"#)]).await;
     let mut stage = stage(push(), &provider);
     firebase(&mut stage);
-    Push::default().fetch_named_token("fcm:0", &stage.settings, &stage.outbound, stage.now).await.unwrap();
+    Push::default().fetch_token("fcm:0", &stage.settings, &stage.outbound, stage.now).await.unwrap();
     provider.seen().remove(0)
 }
 

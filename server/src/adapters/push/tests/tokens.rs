@@ -36,7 +36,7 @@ async fn the_assertion_is_signed_by_the_service_account_for_messaging_alone() {
     let answer = r#"{"access_token":"ya29.a","expires_in":3599}"#;
     let provider = Provider::start(vec![Script::text(200, answer)]).await;
     let stage = stage(push(), &provider);
-    let got = Push::default().fetch_named_token("fcm:0", &stage.settings, &stage.outbound, now()).await.unwrap();
+    let got = Push::default().fetch_token("fcm:0", &stage.settings, &stage.outbound, now()).await.unwrap();
     assert_eq!((got.token.as_str(), got.expires_in.as_secs()), ("ya29.a", 3_599));
     let form: std::collections::BTreeMap<String, String> =
         form_urlencoded::parse(provider.seen()[0].body.as_bytes()).into_owned().collect();
@@ -57,7 +57,7 @@ async fn the_assertion_is_signed_by_the_service_account_for_messaging_alone() {
 async fn the_provider_token_is_signed_for_apple_and_asks_nobody() {
     let provider = Provider::start(vec![Script::text(500, "")]).await;
     let stage = stage(push(), &provider);
-    let got = Push::default().fetch_named_token("apns:SANDBOXKEY", &stage.settings, &stage.outbound, now()).await.unwrap();
+    let got = Push::default().fetch_token("apns:SANDBOXKEY", &stage.settings, &stage.outbound, now()).await.unwrap();
     // The dispatcher renews five minutes ahead: at 50, between Apple's 20 and 60.
     assert_eq!(got.expires_in.as_secs(), 55 * 60);
     let (header, claims, signed, signature) = parts(&got.token);

@@ -10,8 +10,8 @@ use std::{
 
 use serde_json::{Value, json};
 use tarishi_protocol::{
-    Cancellation, CancellationResult, Code, Fingerprint, Operation, OperationId, Payload, Problem, Receipt, State,
-    SyncResponse, check_payload,
+    Cancellation, CancellationResult, Code, Fingerprint, Operation, OperationId, Problem, Receipt, State, SyncResponse,
+    check_payload,
 };
 use tempfile::TempDir;
 use uuid::Uuid;
@@ -21,8 +21,8 @@ use crate::{
     adapters::Answer,
     dispatch::policy::Rules,
     store::{
-        Checked, DeviceRow, Evidence, ExchangeOutcome, Grants, Intake, Ms, Open, Opened, OperationRow, Preview, Settle,
-        Settled, Source, Store as _, TenantRow, TokenRow, sqlite::SqliteStore,
+        Checked, DeviceRow, Evidence, ExchangeOutcome, Exclusive, Grants, Intake, Ms, Open, Opened, OperationRow, Preview,
+        Settle, Settled, Source, Store as _, TenantRow, TokenRow, sqlite::SqliteStore,
     },
 };
 
@@ -113,15 +113,11 @@ impl Desk {
     pub(super) fn take(&self, operation: &Operation) -> Preview {
         let (adapter, action) = (&operation.adapter, &operation.action);
         let payload = check_payload(adapter, action, 1, operation.payload.get()).unwrap();
-        let money_reference = match &payload {
-            Payload::Charge(charge) => Some(format!("charge:{}", charge.reference)),
-            _ => None,
-        };
         let ttl = operation.ttl_ms.map_or(7 * DAY, |ms| Ms::try_from(ms).unwrap());
         Preview::Take(Box::new(Checked {
             fingerprint: Fingerprint::of(adapter, action, operation.payload.get()).unwrap(),
+            exclusive: Exclusive::of(&payload),
             payload,
-            money_reference,
             correlation: (*adapter == "sms").then(|| "+254711000111".to_owned()),
             expires_at: self.now() + ttl,
             enqueued_at: self.now(),
