@@ -1,10 +1,17 @@
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
+use async_trait::async_trait;
 use tarishi_core::{
-    Client, DeviceState, Event, Network, Options, SystemClock, TransportError,
-    testkit::ScriptedServer,
+    Client, DeviceState, Event, Network, Options, SystemClock, Transport, TransportError, TransportRequest, TransportResponse,
     transport::memory::{MemoryTransport, Step},
 };
+use tokio::sync::Notify;
 
 use crate::{Phone, sms};
 
@@ -145,23 +152,35 @@ async fn what_grew_too_old_offline_is_shown_as_expired() {
     phone.client.stop().await;
 }
 
+/// Fails as a defect in the library would, once, and says so beforehand.
+struct Defective {
+    once: AtomicBool,
+    reached: Notify,
+    server: MemoryTransport,
+}
+
+#[async_trait]
+impl Transport for Defective {
+    async fn send(&self, request: TransportRequest) -> Result<TransportResponse, TransportError> {
+        if self.once.swap(false, Ordering::SeqCst) {
+            self.reached.notify_one();
+            panic!("a defect");
+        }
+        self.server.send(request).await
+    }
+}
+
 #[tokio::test]
 async fn a_panic_in_one_turn_does_not_end_the_scheduler() {
-    let server = ScriptedServer::new();
-    server.script(r#"[{"panic": true}]"#).unwrap();
-    let phone = Phone::with(|options| options.with_transport(Arc::new(server.clone())));
+    let server = MemoryTransport::new();
+    let defective = Arc::new(Defective { once: AtomicBool::new(true), reached: Notify::new(), server: server.clone() });
+    let transport = Arc::clone(&defective);
+    let phone = Phone::with(|options| options.with_transport(transport));
     phone.client.start();
     phone.add(sms("a")).await;
-    let mut foreground = true;
-    tokio::time::timeout(Duration::from_secs(10), async {
-        // Whatever the app tells it wakes it; else it would come back after half a minute.
-        while phone.client.stats().await.unwrap()["accepted"] == 0 {
-            foreground = !foreground;
-            phone.client.set_foreground(foreground);
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    })
-    .await
-    .unwrap();
+    defective.reached.notified().await;
+    // Whatever the app tells it wakes it; else it would come back after half a minute.
+    phone.client.set_foreground(false);
+    tokio::time::timeout(Duration::from_secs(10), all_accepted(&phone.client)).await.unwrap();
     phone.client.stop().await;
 }
