@@ -68,12 +68,12 @@ impl App {
     /// # Errors
     /// There is no master key.
     pub fn new(config: Config, store: Arc<dyn Store>, clock: Clock) -> Result<Self, ConfigError> {
-        let master = config.master_key.bytes(&config.database)?;
+        let vault = Vault::new(config.master_key.ring(&config.database)?, config.master_key.file(&config.database));
         Ok(Self {
             store,
             adapters: registry(),
             clock,
-            vault: Vault::from_master_key(master),
+            vault,
             outbound: Outbound::new(),
             wake: Wake::default(),
             shutdown: CancellationToken::new(),
@@ -87,11 +87,22 @@ impl App {
         })
     }
 
-    /// Makes the default tenant, if this store is new.
+    /// Makes the default tenant, if this store is new, and takes the root of all names from the store.
     ///
     /// # Errors
-    /// The store failed.
+    /// The store failed, or the master key is not this store's: with another root a payment under way would get another name.
     pub async fn prepare(&self) -> store::Result<()> {
+        let root = match self.store.sealed_root().await? {
+            Some(root) => root,
+            None => {
+                let root = self.vault.sealed_first_root();
+                let root =
+                    root.ok_or_else(|| store::Error::Key("a database begins with key 1, which is not here".to_owned()))?;
+                self.store.keep_root(root).await?
+            }
+        };
+        let foreign = |error| store::Error::Key(format!("it is not this database's ({error})"));
+        self.vault.adopt_root(&root).map_err(foreign)?;
         let tenant =
             TenantRow { tenant: DEFAULT_TENANT.to_owned(), name: "Default".to_owned(), created_at: self.clock.now_ms() };
         self.store.create_tenant(tenant).await.map(|_| ())

@@ -13,7 +13,7 @@ use std::{
 use crate::{
     adapters::{Descriptor, Settings},
     app::{App, DEFAULT_TENANT},
-    store::{self, IntegrationRow, Ms},
+    store::{self, IntegrationRow, Ms, SealedKind},
 };
 
 /// How long settings are kept in memory.
@@ -235,7 +235,7 @@ pub fn missing(descriptor: &Descriptor, settings: &Settings) -> Vec<&'static str
 }
 
 fn purpose(adapter: &str) -> String {
-    format!("credentials:{adapter}")
+    SealedKind::Credentials.purpose(adapter)
 }
 
 fn texts(json: &str) -> store::Result<BTreeMap<String, String>> {

@@ -17,6 +17,7 @@ pub mod integrations;
 pub mod oauth;
 pub mod observe;
 pub mod reconcile;
+pub mod rotation;
 pub mod server;
 pub mod store;
 pub mod vault;

@@ -70,6 +70,7 @@ impl Server {
         store.take_over(clock.now_ms()).await?;
         let app = Arc::new(App::new(config, store, clock)?);
         app.prepare().await?;
+        app.store.note_serving_keys(app.vault.ring().ids().collect()).await?;
         app.register_webhook_tokens().await?;
         let http = tokio::spawn(serve(listener, Arc::clone(&app)));
         let tasks = vec![

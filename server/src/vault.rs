@@ -1,9 +1,17 @@
 //! Everything secret: sealing at rest, tokens, and the names that must not be guessed.
 //!
-//! One master key; every tenant's secret and every purpose's key derive from it by HKDF-SHA256. A sealed value is
-//! `key id (1) ‖ nonce (24) ‖ XChaCha20-Poly1305`, bound to its tenant and purpose: moved elsewhere it does not open.
+//! What seals is derived from a master key by HKDF-SHA256. A sealed value is `key id (1) ‖ nonce (24) ‖ XChaCha20-Poly1305`,
+//! bound to its tenant and purpose: moved elsewhere it does not open. A new master key may follow ([`crate::rotation`]).
+//!
+//! Names (effect keys, callback tokens, cursors, the next token of a device) derive from the *root*, which never changes: a
+//! payment under way must keep the name that its provider knows it by. The root is the first master key; the database holds
+//! it sealed, so that the key itself can go.
 
-use std::fmt;
+use std::{
+    fmt,
+    path::PathBuf,
+    sync::{Arc, PoisonError, RwLock},
+};
 
 use base64::Engine as _;
 use chacha20poly1305::{
@@ -17,8 +25,12 @@ use subtle::ConstantTimeEq as _;
 use tarishi_protocol::OperationId;
 use uuid::Uuid;
 
-/// The only master key there is so far; rotation adds another.
-const KEY_ID: u8 = 1;
+mod ring;
+
+pub use ring::{FIRST, KeyRing};
+
+/// What the root is sealed for: no tenant has this name.
+const ROOT: (&str, &str) = ("", "root");
 const NONCE_BYTES: usize = 24;
 /// Bytes of a callback's token, before it is written as hex.
 const CALLBACK_TOKEN_BYTES: usize = 16;
@@ -35,10 +47,15 @@ pub enum VaultError {
     DoesNotOpen,
 }
 
-/// Holds the master key. `Debug` shows nothing.
+/// Holds the master keys and the root. `Debug` shows nothing.
 #[derive(Clone)]
-pub struct Vault {
-    master: [u8; 32],
+pub struct Vault(Arc<Inner>);
+
+struct Inner {
+    /// Where the keys are read again when one of an unknown number is met.
+    file: Option<PathBuf>,
+    ring: RwLock<KeyRing>,
+    root: RwLock<[u8; 32]>,
 }
 
 impl fmt::Debug for Vault {
@@ -48,22 +65,38 @@ impl fmt::Debug for Vault {
 }
 
 impl Vault {
-    /// A vault of this key.
+    /// A vault of this key, which is the root too.
     #[must_use]
     pub fn from_master_key(master: [u8; 32]) -> Self {
-        Self { master }
+        Self::new(KeyRing::one(master), None)
     }
 
-    /// Seals a value for one tenant and purpose.
+    /// A vault of these keys. With a file the keys are read again from there when they were changed. Until
+    /// [`Vault::adopt_root`] the root is the first key.
+    #[must_use]
+    pub fn new(ring: KeyRing, file: Option<PathBuf>) -> Self {
+        let root = ring.get(FIRST).or_else(|| ring.get(ring.current())).copied().unwrap_or_default();
+        Self(Arc::new(Inner { file, ring: RwLock::new(ring), root: RwLock::new(root) }))
+    }
+
+    /// The keys as they are now.
+    #[must_use]
+    pub fn ring(&self) -> KeyRing {
+        self.0.ring.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Seals a value for one tenant and purpose, with the current key.
     #[must_use]
     pub fn seal(&self, tenant: &str, purpose: &str, plaintext: &[u8]) -> Vec<u8> {
+        self.reload();
+        let ring = self.ring();
+        let key = ring.get(ring.current()).copied().unwrap_or_default();
         let nonce: [u8; NONCE_BYTES] = rand::random();
         let aad = bound(&[tenant, purpose]);
-        let sealed = self
-            .cipher(tenant)
+        let sealed = cipher(&key, tenant)
             .encrypt(&XNonce::from(nonce), Payload { msg: plaintext, aad: &aad })
             .expect("a value in memory is far below the cipher's limit");
-        [&[KEY_ID], nonce.as_slice(), &sealed].concat()
+        [&[ring.current()], nonce.as_slice(), &sealed].concat()
     }
 
     /// Opens what [`Vault::seal`] sealed for the same tenant and purpose.
@@ -72,21 +105,60 @@ impl Vault {
     /// See [`VaultError`].
     pub fn open(&self, tenant: &str, purpose: &str, sealed: &[u8]) -> Result<Vec<u8>, VaultError> {
         let (&key_id, rest) = sealed.split_first().ok_or(VaultError::DoesNotOpen)?;
-        if key_id != KEY_ID {
-            return Err(VaultError::UnknownKey(key_id));
-        }
+        let key = match self.ring().get(key_id) {
+            Some(key) => *key,
+            None => {
+                self.reload();
+                *self.ring().get(key_id).ok_or(VaultError::UnknownKey(key_id))?
+            }
+        };
         let (nonce, sealed) = rest.split_at_checked(NONCE_BYTES).ok_or(VaultError::DoesNotOpen)?;
         let nonce: [u8; NONCE_BYTES] = nonce.try_into().map_err(|_| VaultError::DoesNotOpen)?;
         let aad = bound(&[tenant, purpose]);
-        self.cipher(tenant)
+        cipher(&key, tenant)
             .decrypt(&XNonce::from(nonce), Payload { msg: sealed, aad: &aad })
             .map_err(|_| VaultError::DoesNotOpen)
+    }
+
+    /// The root, sealed with the current key; `None` if no key here can be the root.
+    #[must_use]
+    pub fn sealed_first_root(&self) -> Option<Vec<u8>> {
+        let root = *self.ring().get(FIRST)?;
+        Some(self.seal(ROOT.0, ROOT.1, &root))
+    }
+
+    /// Takes the root that the database holds.
+    ///
+    /// # Errors
+    /// It was sealed with a key that is not here: this is another installation's database.
+    pub fn adopt_root(&self, sealed: &[u8]) -> Result<(), VaultError> {
+        let root = self.open(ROOT.0, ROOT.1, sealed)?.try_into().map_err(|_| VaultError::DoesNotOpen)?;
+        *self.0.root.write().unwrap_or_else(PoisonError::into_inner) = root;
+        Ok(())
+    }
+
+    /// The stored root, sealed anew with the current key.
+    ///
+    /// # Errors
+    /// It does not open.
+    pub fn reseal_root(&self, sealed: &[u8]) -> Result<Vec<u8>, VaultError> {
+        Ok(self.seal(ROOT.0, ROOT.1, &self.open(ROOT.0, ROOT.1, sealed)?))
+    }
+
+    /// A rotation beside this process may have written a new key. What cannot be read leaves the keys as they are.
+    fn reload(&self) {
+        let Some(file) = &self.0.file else { return };
+        let read = std::fs::read_to_string(file).ok().and_then(|text| KeyRing::parse(&text));
+        if let Some(ring) = read {
+            *self.0.ring.write().unwrap_or_else(PoisonError::into_inner) = ring;
+        }
     }
 
     /// The tenant's own secret: effect keys and tokens of its operations derive from it.
     #[must_use]
     pub fn tenant_secret(&self, tenant: &str) -> [u8; 32] {
-        self.derive(&["tenant", tenant])
+        let root = *self.0.root.read().unwrap_or_else(PoisonError::into_inner);
+        derive(&root, &["tenant", tenant])
     }
 
     /// The token in a callback's path: only who got the URL from us knows it.
@@ -148,18 +220,18 @@ impl Vault {
         let same: bool = self.cursor(tenant, list, last).as_bytes().ct_eq(cursor.as_bytes()).into();
         same.then_some(last)
     }
+}
 
-    fn cipher(&self, tenant: &str) -> XChaCha20Poly1305 {
-        XChaCha20Poly1305::new(&self.derive(&["seal", tenant]).into())
-    }
+fn cipher(master: &[u8; 32], tenant: &str) -> XChaCha20Poly1305 {
+    XChaCha20Poly1305::new(&derive(master, &["seal", tenant]).into())
+}
 
-    fn derive(&self, info: &[&str]) -> [u8; 32] {
-        let mut key = [0; 32];
-        Hkdf::<Sha256>::new(Some(b"tarishi"), &self.master)
-            .expand(&bound(info), &mut key)
-            .expect("32 bytes are within what HKDF-SHA256 can give");
-        key
-    }
+fn derive(master: &[u8; 32], info: &[&str]) -> [u8; 32] {
+    let mut key = [0; 32];
+    Hkdf::<Sha256>::new(Some(b"tarishi"), master)
+        .expand(&bound(info), &mut key)
+        .expect("32 bytes are within what HKDF-SHA256 can give");
+    key
 }
 
 fn mac(key: &[u8; 32], parts: &[&str]) -> [u8; 32] {
@@ -179,65 +251,4 @@ fn bound(parts: &[&str]) -> Vec<u8> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn vault() -> Vault {
-        Vault::from_master_key([7; 32])
-    }
-
-    #[test]
-    fn what_is_sealed_opens_only_where_it_belongs() {
-        let sealed = vault().seal("school", "credentials:mpesa", b"secret");
-        assert_eq!(vault().open("school", "credentials:mpesa", &sealed).unwrap(), b"secret");
-        assert_eq!(vault().open("other", "credentials:mpesa", &sealed), Err(VaultError::DoesNotOpen));
-        assert_eq!(vault().open("school", "credentials:sms", &sealed), Err(VaultError::DoesNotOpen));
-        assert_eq!(Vault::from_master_key([8; 32]).open("school", "credentials:mpesa", &sealed), Err(VaultError::DoesNotOpen));
-    }
-
-    #[test]
-    fn a_damaged_or_foreign_seal_is_an_error_and_no_panic() {
-        let mut sealed = vault().seal("school", "x", b"secret");
-        *sealed.last_mut().unwrap() ^= 1;
-        assert_eq!(vault().open("school", "x", &sealed), Err(VaultError::DoesNotOpen));
-        sealed[0] = 9;
-        assert_eq!(vault().open("school", "x", &sealed), Err(VaultError::UnknownKey(9)));
-        assert_eq!(vault().open("school", "x", &[]), Err(VaultError::DoesNotOpen));
-        assert_eq!(vault().open("school", "x", &[1, 2, 3]), Err(VaultError::DoesNotOpen));
-    }
-
-    #[test]
-    fn a_callback_token_names_one_attempt_of_one_tenant() {
-        let attempt = Uuid::from_u128(5);
-        let token = vault().callback_token("school", attempt);
-        assert_eq!(token.len(), 32);
-        assert!(vault().is_callback_token("school", attempt, &token));
-        assert!(!vault().is_callback_token("school", Uuid::from_u128(6), &token));
-        assert!(!vault().is_callback_token("other", attempt, &token));
-    }
-
-    #[test]
-    fn an_effect_key_stays_until_a_redrive() {
-        let operation = OperationId(Uuid::from_u128(1));
-        let key = vault().effect_key("school", operation, 0);
-        assert_eq!(key.len(), 64);
-        assert_eq!(key, vault().effect_key("school", operation, 0));
-        assert_ne!(key, vault().effect_key("school", operation, 1));
-        assert_ne!(key, vault().effect_key("other", operation, 0));
-    }
-
-    #[test]
-    fn a_cursor_is_of_its_tenant_and_list() {
-        let cursor = vault().cursor("school", "logs", Uuid::from_u128(3));
-        assert_eq!(vault().open_cursor("school", "logs", &cursor), Some(Uuid::from_u128(3)));
-        assert_eq!(vault().open_cursor("school", "operations", &cursor), None);
-        assert_eq!(vault().open_cursor("other", "logs", &cursor), None);
-        assert_eq!(vault().open_cursor("school", "logs", "AAAA"), None);
-    }
-
-    #[test]
-    fn debug_says_nothing() {
-        assert_eq!(format!("{:?}", vault()), "Vault");
-        assert_ne!(Vault::new_secret(), Vault::new_secret());
-    }
-}
+mod tests;

@@ -15,9 +15,23 @@ mod execute;
 mod host;
 #[path = "http/integrations.rs"]
 mod integrations;
+#[path = "http/openapi.rs"]
+mod openapi;
 #[path = "http/operations.rs"]
 mod operations;
 #[path = "http/operators.rs"]
 mod operators;
 #[path = "http/refused.rs"]
 mod refused;
+#[path = "http/resealed.rs"]
+mod resealed;
+#[path = "http/rotation.rs"]
+mod rotation;
+#[path = "http/schema_lists.rs"]
+mod schema_lists;
+#[path = "http/schema_rows.rs"]
+mod schema_rows;
+#[path = "http/schemas.rs"]
+mod schemas;
+#[path = "http/secrets.rs"]
+mod secrets;

@@ -54,16 +54,19 @@ pub fn actions(adapter: &str) -> &'static [&'static str] {
     }
 }
 
-/// The mobile-money networks that a charge in this currency may name (Flutterwave's words).
+/// Currencies with mobile money, and their networks (Flutterwave's words).
+pub const MOBILE_NETWORKS: [(&str, &[&str]); 5] = [
+    ("KES", &["SAFARICOM", "AIRTEL"]),
+    ("UGX", &["MTN", "AIRTEL"]),
+    ("RWF", &["MTN", "AIRTEL"]),
+    ("GHS", &["MTN", "VODAFONE", "AIRTELTIGO"]),
+    ("TZS", &["VODACOM", "TIGO", "AIRTEL", "HALOPESA"]),
+];
+
+/// The mobile-money networks that a charge in this currency may name.
 #[must_use]
 pub fn mobile_networks(currency: &str) -> &'static [&'static str] {
-    match currency {
-        "KES" => &["SAFARICOM", "AIRTEL"],
-        "UGX" | "RWF" => &["MTN", "AIRTEL"],
-        "GHS" => &["MTN", "VODAFONE", "AIRTELTIGO"],
-        "TZS" => &["VODACOM", "TIGO", "AIRTEL", "HALOPESA"],
-        _ => &[],
-    }
+    MOBILE_NETWORKS.iter().find(|(known, _)| *known == currency).map_or(&[], |(_, networks)| networks)
 }
 
 /// Money moves: the app names the key, outcomes are never guessed, records are never forgotten.

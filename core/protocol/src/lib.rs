@@ -15,6 +15,8 @@ mod outcome;
 mod payload;
 mod phone;
 mod problem;
+#[cfg(feature = "schema")]
+pub mod schema;
 mod state;
 mod sync;
 mod validate;

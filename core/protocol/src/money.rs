@@ -26,7 +26,7 @@ pub enum MoneyError {
 }
 
 /// ISO 4217 currencies without minor units that our providers know; all others here have two decimals.
-const WHOLE: [&[u8; 3]; 5] = [b"UGX", b"RWF", b"BIF", b"XAF", b"XOF"];
+pub(crate) const WHOLE: [&[u8; 3]; 5] = [b"UGX", b"RWF", b"BIF", b"XAF", b"XOF"];
 
 impl Money {
     /// This many minor units (cents) of the ISO 4217 currency.

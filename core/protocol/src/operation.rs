@@ -53,6 +53,7 @@ pub struct Operation {
 
 /// What a failure does to the operations behind it in its ordering key.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum OnFailure {
     /// They go on.
@@ -64,6 +65,7 @@ pub enum OnFailure {
 
 /// A file of an operation, stored apart.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct BlobRef {
     /// Random, of this device.
     pub id: String,
@@ -75,6 +77,7 @@ pub struct BlobRef {
 
 /// The operation that must end first, and how.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct After {
     /// An operation of the same device.
     pub operation_id: OperationId,
@@ -84,6 +87,7 @@ pub struct After {
 
 /// The end of a parent that lets its dependent run.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum AfterOn {
     /// It succeeded.

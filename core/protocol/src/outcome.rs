@@ -7,6 +7,7 @@ use crate::{Money, State};
 
 /// A payment was made.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ChargeOutcome {
     /// The provider's receipt number; `None` with `receipt_missing` when the payment is sure but its callback was lost.
     pub receipt: Option<String>,
@@ -21,6 +22,7 @@ pub struct ChargeOutcome {
 
 /// Where a payment stands.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct PaymentQueryOutcome {
     /// Its state.
     pub state: State,
@@ -34,6 +36,7 @@ pub struct PaymentQueryOutcome {
 
 /// A payment was given back.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RefundOutcome {
     /// The provider's receipt of the refund.
     pub receipt: Option<String>,
@@ -43,6 +46,7 @@ pub struct RefundOutcome {
 
 /// One message to one recipient.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct MessageStatus {
     /// The recipient as asked.
     pub to: String,
@@ -64,6 +68,7 @@ pub struct MessageStatus {
 
 /// Messages were taken by the provider.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct MessagesOutcome {
     /// One per recipient, in the order asked.
     pub messages: Vec<MessageStatus>,
@@ -71,6 +76,7 @@ pub struct MessagesOutcome {
 
 /// What the account holds at the provider.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct BalanceOutcome {
     /// The balance.
     pub balance: Money,
@@ -78,6 +84,7 @@ pub struct BalanceOutcome {
 
 /// A file was stored.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct UploadOutcome {
     /// The store's id of the file.
     pub file_id: String,
@@ -91,6 +98,7 @@ pub struct UploadOutcome {
 
 /// A file was fetched. Small files come inline, larger ones as a blob.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct DownloadOutcome {
     /// The file's bytes in base64, up to [`crate::limits::INLINE_FILE_BYTES_MAX`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -106,6 +114,7 @@ pub struct DownloadOutcome {
 
 /// One file of a list.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct FileEntry {
     /// The store's id of the file.
     pub file_id: String,
@@ -120,6 +129,7 @@ pub struct FileEntry {
 
 /// Files of a folder.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ListOutcome {
     /// Sorted by path.
     pub files: Vec<FileEntry>,
@@ -130,6 +140,7 @@ pub struct ListOutcome {
 
 /// A user was enrolled.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct EnrollOutcome {
     /// True once enrolled.
     pub enrolled: bool,
@@ -137,6 +148,7 @@ pub struct EnrollOutcome {
 
 /// A grade that was not stored, and why.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct SkippedGrade {
     /// Whose.
     pub user: String,
@@ -146,6 +158,7 @@ pub struct SkippedGrade {
 
 /// Grades were pushed or pulled.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct SyncGradesOutcome {
     /// What was stored or read.
     pub grades: Vec<crate::Grade>,
@@ -156,6 +169,7 @@ pub struct SyncGradesOutcome {
 
 /// Courses were read.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct SyncCoursesOutcome {
     /// As the LMS describes them.
     pub courses: Vec<serde_json::Value>,
@@ -163,6 +177,7 @@ pub struct SyncCoursesOutcome {
 
 /// A course was created or found.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct CreateCourseOutcome {
     /// The LMS's id.
     pub course_id: i64,
@@ -170,6 +185,7 @@ pub struct CreateCourseOutcome {
 
 /// A notification ended.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct NotifyOutcome {
     /// How.
     pub state: String,
@@ -183,6 +199,7 @@ pub struct NotifyOutcome {
 
 /// What a device may show while an operation waits: `outcome.interim`.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Interim {
     /// A page the payer must open.
@@ -193,6 +210,7 @@ pub enum Interim {
 
 /// A hosted page.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct OpenUrl {
     /// Where.
     pub url: String,

@@ -139,6 +139,7 @@ impl Code {
 
 /// One problem: an RFC 9457 object with `code`, `retryable` and, where they help, `field` and `retry_after_ms`.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Problem {
     /// `urn:tarishi:problem:<code>`.
     #[serde(rename = "type", default)]

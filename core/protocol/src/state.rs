@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 /// The state of an operation at the server. `settle` only climbs [`State::rank`]; the few ways down are a transient retry,
 /// `redrive`, `resolve --run-again` and the revival of a dependent whose parent succeeded late.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum State {
     /// Accepted; waits for an operation before it (ordering key or `after`).

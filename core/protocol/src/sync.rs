@@ -7,6 +7,7 @@ use crate::{Operation, OperationId, Problem, State};
 
 /// What a device says. The server reads it as `SyncRequest<Box<RawValue>>`, so that one malformed operation is refused alone.
 #[derive(Clone, Debug, Deserialize, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct SyncRequest<O = Operation> {
     /// [`crate::PROTOCOL`].
     pub protocol: u32,
@@ -19,7 +20,7 @@ pub struct SyncRequest<O = Operation> {
     /// Where the device's feed stands; opaque.
     pub cursor: Option<String>,
     /// Per ordering key a gapless prefix of what is unreceipted, in order of `enqueue`.
-    #[serde(default = "Vec::new")]
+    #[serde(default = "Vec::<O>::new")]
     pub operations: Vec<O>,
     /// Wishes to cancel, repeated until answered.
     #[serde(default)]
@@ -34,6 +35,7 @@ pub struct SyncRequest<O = Operation> {
 
 /// A notification was received or opened.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct NotificationReceipt {
     /// Which.
     pub notification_id: String,
@@ -46,6 +48,7 @@ pub struct NotificationReceipt {
 
 /// What happened to a notification.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum NotificationEvent {
     /// It reached the device.
@@ -56,6 +59,7 @@ pub enum NotificationEvent {
 
 /// What the server says.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct SyncResponse {
     /// The server's clock.
     pub server_time: DateTime<Utc>,
@@ -89,6 +93,7 @@ pub struct SyncResponse {
 
 /// The server's word about one operation of the request.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Receipt {
     /// Which.
     pub id: OperationId,
@@ -110,6 +115,7 @@ pub struct Receipt {
 
 /// What a receipt says.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum ReceiptStatus {
     /// Durable at the server; the outcome comes by the feed.
@@ -125,6 +131,7 @@ pub enum ReceiptStatus {
 
 /// The answer to one wish to cancel.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Cancellation {
     /// Which.
     pub id: OperationId,
@@ -134,6 +141,7 @@ pub struct Cancellation {
 
 /// Was the wish to cancel granted?
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum CancellationResult {
     /// It will never run.
@@ -144,6 +152,7 @@ pub enum CancellationResult {
 
 /// One entry of a device's feed: where an operation stands now.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Change {
     /// Its place in this device's feed.
     pub seq: u64,
@@ -171,6 +180,7 @@ pub struct Change {
 
 /// Who made an operation.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Origin {
     /// A device.
@@ -182,6 +192,7 @@ pub enum Origin {
 
 /// What the server takes.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default)]
 pub struct Limits {
     /// Operations in a batch.

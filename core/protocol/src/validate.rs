@@ -10,7 +10,7 @@ use crate::{
 };
 
 mod payments;
-mod push;
+pub(crate) mod push;
 
 use payments::{check_charge, check_payment_query, check_refund};
 

@@ -24,6 +24,9 @@ pub(super) async fn run(context: &mut Context<'_>) -> Outcome {
 
 async fn look(app: &App) -> Result<Vec<String>, Failure> {
     let mut problems = app.store.doctor(app.clock.now_ms()).await?;
+    if app.vault.ring().has_older() {
+        problems.push("there is more than one master key: finish with `credentials rotate`".to_owned());
+    }
     for tenant in app.store.tenants().await? {
         for (name, adapter) in &app.adapters {
             let who = format!("tenant {}, adapter {name}", tenant.tenant);

@@ -24,12 +24,14 @@ use crate::{
 };
 
 mod adapter;
+mod credentials;
 mod device;
 mod doctor;
 mod execute;
 mod health;
 mod logs;
 mod migrate;
+mod openapi;
 mod operations;
 mod reconcile;
 mod redrive;
@@ -94,11 +96,16 @@ enum Command {
     /// Tenants and their API keys.
     #[command(subcommand)]
     Tenant(tenant::Tenant),
+    /// The master key under which credentials are sealed.
+    #[command(subcommand)]
+    Credentials(credentials::Credentials),
     /// Devices and their tokens.
     #[command(subcommand)]
     Device(device::Device),
     /// Every try at every provider, newest first.
     Logs(logs::Logs),
+    /// Print the description of the HTTP API, as /openapi.json.
+    Openapi,
     /// Look for what should not be.
     Doctor,
 }
@@ -255,8 +262,10 @@ async fn dispatch(
         Command::Reconcile(reconcile) => Box::pin(reconcile.run(&mut context)).await,
         Command::Redrive(redrive) => Box::pin(redrive.run(&mut context)).await,
         Command::Tenant(tenant) => tenant.run(&mut context).await,
+        Command::Credentials(credentials) => Box::pin(credentials.run(&mut context)).await,
         Command::Device(device) => device.run(&mut context).await,
         Command::Logs(logs) => logs.run(&mut context).await,
+        Command::Openapi => openapi::run(&mut context),
         Command::Doctor => Box::pin(doctor::run(&mut context)).await,
     }
 }

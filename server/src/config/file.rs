@@ -4,8 +4,11 @@ use std::{collections::BTreeMap, net::IpAddr, path::PathBuf};
 
 use serde::Deserialize;
 
-use super::{AdapterConfig, Config, ConfigError, Hidden, MasterKey};
-use crate::{dispatch::policy::Retry, store::Ms};
+use super::{
+    AdapterConfig, Config, ConfigError, Hidden, MasterKey,
+    retry::{self, RetryLayer},
+};
+use crate::store::Ms;
 
 const DAY_MS: Ms = 24 * 3_600_000;
 
@@ -36,22 +39,6 @@ struct AdapterLayer {
     enabled: Option<bool>,
     settings: BTreeMap<String, Scalar>,
     retry: BTreeMap<String, RetryLayer>,
-}
-
-#[derive(Deserialize)]
-#[serde(default, deny_unknown_fields)]
-struct RetryLayer {
-    attempts: u32,
-    base_ms: u64,
-    factor: f64,
-    cap_ms: u64,
-}
-
-impl Default for RetryLayer {
-    fn default() -> Self {
-        let Retry { attempts_max, base_ms, factor, cap_ms } = Retry::default();
-        Self { attempts: attempts_max, base_ms, factor, cap_ms }
-    }
 }
 
 /// TOML has numbers and booleans where the environment has texts.
@@ -105,18 +92,7 @@ impl Layers {
 impl AdapterLayer {
     fn read(self, adapter: &str) -> Result<AdapterConfig, ConfigError> {
         let texts = self.settings.into_iter().map(|(name, value)| (name, Hidden(value.text())));
-        let retries = self.retry.into_iter().map(|(action, layer)| Ok((action.clone(), layer.read(adapter, &action)?)));
-        Ok(AdapterConfig { enabled: self.enabled, settings: texts.collect(), retry: retries.collect::<Result<_, _>>()? })
-    }
-}
-
-impl RetryLayer {
-    fn read(self, adapter: &str, action: &str) -> Result<Retry, ConfigError> {
-        let Self { attempts, base_ms, factor, cap_ms } = self;
-        if attempts == 0 || base_ms == 0 || !(1.0..=100.0).contains(&factor) || cap_ms < base_ms {
-            return Err(ConfigError::Retry(format!("adapters.{adapter}.retry.{action}")));
-        }
-        Ok(Retry { attempts_max: attempts, base_ms, factor, cap_ms })
+        Ok(AdapterConfig { enabled: self.enabled, settings: texts.collect(), retry: retry::read(adapter, self.retry)? })
     }
 }
 

@@ -70,7 +70,7 @@ pub enum ConfigError {
     #[error("there is no file {0}")]
     NoFile(PathBuf),
     /// The master key is none.
-    #[error("the master key must be 32 bytes in base64")]
+    #[error("the master key must be 32 bytes in base64, or several as ID:BASE64 behind commas, the current one first")]
     MasterKey,
     /// The master key's file cannot be read or made.
     #[error("the master key's file {0} failed: {1}")]
@@ -85,8 +85,8 @@ pub enum ConfigError {
     #[error("`{0}` in trusted_proxies is no IP address")]
     Proxy(String),
     /// Retries that make no sense.
-    #[error("{0}: attempts and base_ms must be more than 0, factor 1 to 100, cap_ms at least base_ms")]
-    Retry(String),
+    #[error("{0}: {1}")]
+    Retry(String, String),
 }
 
 impl Sources {
@@ -123,7 +123,9 @@ impl Config {
             .merge(Serialized::defaults(flags))
             .extract()
             .map_err(|error| ConfigError::Unreadable(Box::new(error)))?;
-        layers.into_config(environment)
+        let config = layers.into_config(environment)?;
+        super::retry::check(&config)?;
+        Ok(config)
     }
 }
 

@@ -18,10 +18,12 @@ use crate::{
 mod file;
 mod key;
 mod load;
+mod retry;
 mod sandbox;
 
-pub use key::MasterKey;
+pub use key::{MasterKey, replace_key_file};
 pub use load::{ConfigError, Flags, Sources};
+pub use retry::RetryChange;
 pub use sandbox::{
     FLUTTERWAVE_WEBHOOK_TOKEN, MPESA_WEBHOOK_TOKEN, PESAPAL_WEBHOOK_TOKEN, SMS_WEBHOOK_TOKEN, WHATSAPP_WEBHOOK_TOKEN,
     is_sandbox_token,
@@ -74,8 +76,8 @@ pub struct AdapterConfig {
     pub enabled: Option<bool>,
     /// Settings of the default tenant, by name.
     pub settings: BTreeMap<String, Hidden>,
-    /// Retries, by action.
-    pub retry: BTreeMap<String, Retry>,
+    /// Retries, by action; `*` = every action that is not named.
+    pub retry: BTreeMap<String, RetryChange>,
 }
 
 /// A text that `Debug` does not show.
@@ -134,11 +136,13 @@ impl Config {
         }
     }
 
-    /// Retries of one action of one adapter.
+    /// Retries of one action of one adapter: the default, then what the file says of the adapter, then of the action.
     #[must_use]
     pub fn retry(&self, adapter: &str, action: &str) -> Retry {
-        let own = self.adapters.get(adapter).and_then(|adapter| adapter.retry.get(action)).copied();
-        own.unwrap_or_else(|| if self.sandbox.is_some() { sandbox::RETRY } else { Retry::default() })
+        let tables = self.adapters.get(adapter).map(|adapter| &adapter.retry);
+        let change = |name: &str| tables.and_then(|tables| tables.get(name)).copied().unwrap_or_default();
+        let default = if self.sandbox.is_some() { sandbox::RETRY } else { Retry::DEFAULT };
+        change(action).over(change(retry::EVERY).over(default))
     }
 
     /// Our address as providers see it, without the last slash.

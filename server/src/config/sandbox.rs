@@ -31,7 +31,7 @@ pub fn is_sandbox_token(token: &str) -> bool {
 }
 
 /// Twelve calls within about a minute.
-pub(super) const RETRY: Retry = Retry { attempts_max: 12, base_ms: 200, factor: 2.0, cap_ms: 10_000 };
+pub(super) const RETRY: Retry = Retry { attempts_max: 12, base_ms: 200, factor: 2.0, cap_ms: 10_000, ..Retry::DEFAULT };
 
 /// Waits short enough for tests; the file, the environment and the tenant may set others.
 pub(super) fn waits() -> BTreeMap<String, String> {

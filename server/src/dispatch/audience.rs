@@ -6,11 +6,8 @@ use tarishi_protocol::Payload;
 use crate::{
     App,
     adapters::{AdapterError, Disposition, PushKind, PushTarget, Targets},
-    store::PushTokenRow,
+    store::{PushTokenRow, SealedKind},
 };
-
-/// What a token is sealed for.
-const PURPOSE: &str = "push_token";
 
 /// The devices of one step.
 pub(super) struct Devices {
@@ -51,7 +48,8 @@ impl Devices {
 }
 
 fn target(app: &App, row: &PushTokenRow) -> Option<PushTarget> {
-    let opened = app.vault.open(&row.tenant, PURPOSE, &row.sealed).ok().and_then(|token| String::from_utf8(token).ok());
+    let purpose = SealedKind::PushToken.purpose(&row.device);
+    let opened = app.vault.open(&row.tenant, &purpose, &row.sealed).ok().and_then(|token| String::from_utf8(token).ok());
     let (Some(kind), Some(token)) = (PushKind::from_word(&row.kind), opened) else {
         tracing::warn!(device = row.device, "a push token cannot be read");
         return None;
@@ -76,7 +74,7 @@ impl App {
             tenant: tenant.to_owned(),
             device: device.to_owned(),
             kind: kind.as_str().to_owned(),
-            sealed: self.vault.seal(tenant, PURPOSE, token.as_bytes()),
+            sealed: self.vault.seal(tenant, &SealedKind::PushToken.purpose(device), token.as_bytes()),
             token_hash: crate::vault::Vault::token_hash(token),
             registered_at: self.clock.now_ms(),
         };

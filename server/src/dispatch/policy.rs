@@ -21,7 +21,7 @@ mod waits;
 use unknown::{Certainty, again, again_after, ask_human, overdue, unknown};
 
 pub use terms::{Decision, Failure, LaneNews, Rules};
-pub use waits::{BREAKER_BASE_MS, BREAKER_CAP_MS, BREAKER_FAILURES, Retry, breaker_ms};
+pub use waits::{BREAKER_BASE_MS, BREAKER_CAP_MS, BREAKER_FAILURES, Growth, Retry, breaker_ms};
 
 /// The longest Retry-After of a provider that is obeyed.
 pub const RETRY_AFTER_MAX: Duration = Duration::from_secs(3_600);

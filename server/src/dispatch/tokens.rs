@@ -13,7 +13,7 @@ use crate::{
     App,
     adapters::{Adapter, AdapterError, Settings, TokenNeed},
     oauth,
-    store::{AuthTokenRow, Ms},
+    store::{AuthTokenRow, Ms, SealedKind},
 };
 
 /// A token is refreshed this long before its end, or at half of a short life.
@@ -146,5 +146,5 @@ async fn stored(app: &App, tenant: &str, adapter: &str) -> Option<Kept> {
 }
 
 fn purpose(adapter: &str) -> String {
-    format!("auth_token:{adapter}")
+    SealedKind::AuthToken.purpose(adapter)
 }

@@ -8,9 +8,11 @@ use axum::{
     extract::{Path, State},
     http::{HeaderMap, StatusCode},
 };
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tarishi_protocol::Code;
+use utoipa::IntoParams;
 
 use super::{
     body,
@@ -30,6 +32,13 @@ const SCOPES: [&str; 2] = ["admin", "devices"];
 const PUSH_TOKEN_BYTES_MAX: usize = 4_096;
 
 /// `GET /api/v2/devices/me`.
+#[utoipa::path(
+    get, path = "/api/v2/devices/me", tag = "devices", summary = "Who the device is",
+    security(("device_token" = [])),
+    responses(
+        (status = 200, description = "The device", body = ref("#/components/schemas/Me")),
+    )
+)]
 pub(super) async fn me(caller: Caller) -> Result<Json<Value>, Refusal> {
     let device = caller.device()?.row;
     Ok(Json(json!({
@@ -38,14 +47,25 @@ pub(super) async fn me(caller: Caller) -> Result<Json<Value>, Refusal> {
     })))
 }
 
-#[derive(Deserialize)]
+/// Where a phone takes its notifications.
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct PushToken {
+pub(super) struct PushToken {
+    /// What kind of token: `fcm`, `fid` or `apns`.
     kind: String,
+    /// The provider's text as it is.
     token: String,
 }
 
 /// `PUT /api/v2/devices/me/push-token`: where this device takes its notifications; said at each start of the app.
+#[utoipa::path(
+    put, path = "/api/v2/devices/me/push-token", tag = "devices", summary = "Where the device takes its notifications",
+    request_body(content = ref("#/components/schemas/PushToken"), content_type = "application/json"),
+    security(("device_token" = [])),
+    responses(
+        (status = 204, description = "Notifications go there from now on"),
+    )
+)]
 pub(super) async fn take_pushes(
     State(app): State<Arc<App>>,
     caller: Caller,
@@ -70,23 +90,42 @@ pub(super) async fn take_pushes(
 }
 
 /// `DELETE /api/v2/devices/me/push-token`: it takes none any more (the user signed out).
+#[utoipa::path(
+    delete, path = "/api/v2/devices/me/push-token", tag = "devices", summary = "The device takes no notifications any more",
+    security(("device_token" = [])),
+    responses(
+        (status = 204, description = "None goes to it from now on"),
+    )
+)]
 pub(super) async fn take_no_pushes(State(app): State<Arc<App>>, caller: Caller) -> Result<StatusCode, Refusal> {
     let device = caller.device()?.row;
     app.store.remove_push_token(&device.tenant, &device.device).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-#[derive(Deserialize)]
+/// A phone to be registered.
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Enrol {
+pub(super) struct Enrol {
+    /// Who uses it.
     account: String,
+    /// What it may do: `adapter:action` patterns, at least one.
     #[serde(default)]
     scopes: Vec<String>,
+    /// How much it may do.
     #[serde(default)]
     caps: Caps,
 }
 
 /// `POST /api/v2/devices`.
+#[utoipa::path(
+    post, path = "/api/v2/devices", tag = "devices", summary = "Register a device",
+    request_body(content = ref("#/components/schemas/Enrol"), content_type = "application/json"),
+    security(("api_key" = [])),
+    responses(
+        (status = 201, description = "The device and its token, which is told this once", body = ref("#/components/schemas/Enrolled")),
+    )
+)]
 pub(super) async fn enrol(
     State(app): State<Arc<App>>,
     caller: Caller,
@@ -116,14 +155,25 @@ pub(super) async fn enrol(
     Ok((StatusCode::CREATED, Json(made)))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ListQuery {
+    /// The last id of the page before.
     cursor: Option<String>,
+    /// Rows of a page, 1 to 500.
     limit: Option<u32>,
 }
 
 /// `GET /api/v2/devices`: by id; the cursor is the last id.
+#[utoipa::path(
+    get, path = "/api/v2/devices", tag = "devices", summary = "The tenant's devices",
+    params(ListQuery),
+    security(("api_key" = [])),
+    responses(
+        (status = 200, description = "A page", body = ref("#/components/schemas/DevicePage")),
+    )
+)]
 pub(super) async fn list(
     State(app): State<Arc<App>>,
     caller: Caller,
@@ -137,6 +187,13 @@ pub(super) async fn list(
 }
 
 /// `DELETE /api/v2/devices/{device}`: its token is refused from now on.
+#[utoipa::path(
+    delete, path = "/api/v2/devices/{device}", tag = "devices", summary = "Refuse a device from now on",
+    security(("api_key" = [])),
+    responses(
+        (status = 204, description = "Revoked"),
+    )
+)]
 pub(super) async fn revoke(
     State(app): State<Arc<App>>,
     caller: Caller,

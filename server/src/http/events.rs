@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::{Json, extract::State};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use utoipa::IntoParams;
 
 use super::{
     page::{self, Query},
@@ -19,14 +20,25 @@ use crate::{
 
 const SCOPES: [&str; 2] = ["logs:read", "admin"];
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(super) struct EventQuery {
+    /// Where the answer before ended; absent = from the oldest.
     cursor: Option<String>,
+    /// Rows of a page, 1 to 500.
     limit: Option<u32>,
 }
 
 /// `GET /api/v2/events?cursor=`: oldest first; the cursor of an answer is where the next one goes on.
+#[utoipa::path(
+    get, path = "/api/v2/events", tag = "operations", summary = "What happened, oldest first",
+    params(EventQuery),
+    security(("api_key" = [])),
+    responses(
+        (status = 200, description = "A page", body = ref("#/components/schemas/EventPage")),
+    )
+)]
 pub(super) async fn list(
     State(app): State<Arc<App>>,
     caller: Caller,

@@ -14,6 +14,7 @@ use axum::{
 use serde::Deserialize;
 use serde_json::{json, value::RawValue};
 use tarishi_protocol::{Code, OperationId, Problem, Receipt, ReceiptStatus, limits::WAIT_SECS_MAX};
+use utoipa::IntoParams;
 
 use super::{body, page::Query, refusal::Refusal};
 use crate::{
@@ -22,12 +23,32 @@ use crate::{
     intake::{self, NewSubmission},
 };
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ExecuteQuery {
+    /// How long to wait for the end, 0 to 25 seconds.
     wait_secs: Option<u64>,
 }
 
+#[utoipa::path(
+    post, path = "/api/v2/integrations/{adapter}/{action}", tag = "integrations", summary = "Perform one operation and wait for its end",
+    params(
+        ExecuteQuery,
+        ("Idempotency-Key" = Option<String>, Header, description = "Names the effect; needed where there is one."),
+        ("Tarishi-Account" = Option<String>, Header, description = "The account it is for; the key's own if absent."),
+        ("Tarishi-Deliver-To" = Option<String>, Header, description = "The account whose devices hear of it."),
+        ("Tarishi-Ordering-Key" = Option<String>, Header, description = "Operations that share it run in order."),
+        ("Tarishi-Ttl-Ms" = Option<u64>, Header, description = "How long it may wait before it begins."),
+        ("Tarishi-Version" = Option<u32>, Header, description = "The payload's version; 1 if absent."),
+    ),
+    request_body(content = ref("#/components/schemas/Payload"), content_type = "application/json"),
+    security(("device_token" = []), ("api_key" = [])),
+    responses(
+        (status = 200, description = "It ended, however it ended", body = ref("#/components/schemas/Ended")),
+        (status = 202, description = "It has not ended yet; `Location` tells where it stands", body = ref("#/components/schemas/Running")),
+    )
+)]
 pub(super) async fn execute(
     State(app): State<Arc<App>>,
     caller: Caller,

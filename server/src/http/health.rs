@@ -42,6 +42,13 @@ pub struct AdapterHealth {
 }
 
 /// `GET /health`: a word, for load balancers. Asks no provider.
+#[utoipa::path(
+    get, path = "/health", tag = "server", summary = "Is the server well?",
+    responses(
+        (status = 200, description = "It serves", body = ref("#/components/schemas/ServerHealth")),
+        (status = 503, description = "It does not", body = ref("#/components/schemas/ServerHealth")),
+    )
+)]
 pub(super) async fn server(State(app): State<Arc<App>>) -> (StatusCode, Json<Value>) {
     let (code, status) = match word(&app).await {
         Ok(status) => (StatusCode::OK, status),
@@ -64,6 +71,13 @@ async fn word(app: &App) -> store::Result<&'static str> {
 }
 
 /// `GET /api/v2/integrations/health/{adapter}` and `/{adapter}/status`.
+#[utoipa::path(
+    get, path = "/api/v2/integrations/health/{adapter}", tag = "integrations", summary = "Is a provider well? Asks it",
+    security(("api_key" = [])),
+    responses(
+        (status = 200, description = "How it is", body = ref("#/components/schemas/AdapterHealth")),
+    )
+)]
 pub(super) async fn adapter(
     State(app): State<Arc<App>>,
     caller: Caller,

@@ -11,11 +11,12 @@ use axum::{
     extract::{Path, State},
     http::HeaderMap,
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json};
 use tarishi_protocol::Code;
 
-use super::{body, refusal::Refusal};
+use super::{body, refusal::Refusal, schemas};
 use crate::{
     adapters::Descriptor,
     app::{App, DEFAULT_TENANT},
@@ -28,6 +29,13 @@ use crate::{
 const OPERATORS: [&str; 6] = ["auth_url", "base_url", "certificate_path", "revoke_url", "root", "token_url"];
 
 /// `GET /api/v2/integrations/`.
+#[utoipa::path(
+    get, path = "/api/v2/integrations", tag = "integrations", summary = "Every adapter and whether it is on",
+    security(("device_token" = []), ("api_key" = [])),
+    responses(
+        (status = 200, description = "All of them", body = ref("#/components/schemas/IntegrationList")),
+    )
+)]
 pub(super) async fn list(State(app): State<Arc<App>>, caller: Caller) -> Result<Json<Value>, Refusal> {
     let mut all = Vec::new();
     for (name, adapter) in &app.adapters {
@@ -37,7 +45,14 @@ pub(super) async fn list(State(app): State<Arc<App>>, caller: Caller) -> Result<
     Ok(Json(json!({ "integrations": all })))
 }
 
-/// `GET /api/v2/integrations/{adapter}`.
+/// `GET /api/v2/integrations/{adapter}`: with the schemas of its settings and of each action's payload and outcome.
+#[utoipa::path(
+    get, path = "/api/v2/integrations/{adapter}", tag = "integrations", summary = "An adapter, with the JSON Schemas of its settings, payloads and outcomes",
+    security(("device_token" = []), ("api_key" = [])),
+    responses(
+        (status = 200, description = "The adapter", body = ref("#/components/schemas/Integration")),
+    )
+)]
 pub(super) async fn show(
     State(app): State<Arc<App>>,
     caller: Caller,
@@ -47,15 +62,17 @@ pub(super) async fn show(
     let adapter = app.adapters.get(adapter.as_str()).ok_or_else(Refusal::not_found)?;
     let is_admin = caller.has_any(&["admin"]);
     let mut view = view(adapter.descriptor(), &effective, is_admin);
+    view["schemas"] = schemas::of(adapter.descriptor());
     if is_admin && let Some(consent) = oauth::view(&app, caller.tenant(), &**adapter, &effective.settings).await? {
         view["oauth"] = consent;
     }
     Ok(Json(view))
 }
 
-#[derive(Deserialize)]
+/// What is left out stays as it is.
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct ChangeBody {
+pub(super) struct ChangeBody {
     /// Absent = as it is, null = on once the settings are complete.
     #[serde(default, deserialize_with = "present")]
     enabled: Option<Option<bool>>,
@@ -65,6 +82,7 @@ struct ChangeBody {
     /// Null removes one.
     #[serde(default)]
     credentials: BTreeMap<String, Option<String>>,
+    /// The actions to pause, all of them.
     paused: Option<BTreeSet<String>>,
 }
 
@@ -73,6 +91,14 @@ fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<b
 }
 
 /// `PUT /api/v2/integrations/{adapter}`: effective without a restart. What is left out stays as it is.
+#[utoipa::path(
+    put, path = "/api/v2/integrations/{adapter}", tag = "integrations", summary = "Change a tenant's settings and credentials",
+    request_body(content = ref("#/components/schemas/IntegrationChange"), content_type = "application/json"),
+    security(("api_key" = [])),
+    responses(
+        (status = 200, description = "The adapter; credentials are named, never shown", body = ref("#/components/schemas/Integration")),
+    )
+)]
 pub(super) async fn change(
     State(app): State<Arc<App>>,
     caller: Caller,

@@ -10,6 +10,7 @@ use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tarishi_protocol::OperationId;
+use utoipa::IntoParams;
 use uuid::Uuid;
 
 use super::{
@@ -25,21 +26,41 @@ use crate::{
 
 const SCOPES: [&str; 2] = ["logs:read", "admin"];
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(super) struct LogQuery {
+    /// Of this operation.
+    #[param(value_type = Option<String>)]
     operation: Option<OperationId>,
+    /// Of this adapter.
     adapter: Option<String>,
+    /// Of this account.
     account: Option<String>,
+    /// Of this device.
     device: Option<String>,
+    /// Of this API key.
     key: Option<String>,
+    /// With this result.
     result: Option<String>,
+    /// Not before this time.
+    #[param(value_type = Option<String>)]
     since: Option<DateTime<Utc>>,
+    /// The cursor of the page before.
     cursor: Option<String>,
+    /// Rows of a page, 1 to 500.
     limit: Option<u32>,
 }
 
 /// `GET /api/v2/integrations/logs`: newest first.
+#[utoipa::path(
+    get, path = "/api/v2/integrations/logs", tag = "integrations", summary = "Every try at every provider, newest first",
+    params(LogQuery),
+    security(("api_key" = [])),
+    responses(
+        (status = 200, description = "A page", body = ref("#/components/schemas/LogPage")),
+    )
+)]
 pub(super) async fn list(
     State(app): State<Arc<App>>,
     caller: Caller,
@@ -65,6 +86,13 @@ pub(super) async fn list(
 }
 
 /// `GET /api/v2/integrations/logs/{id}`.
+#[utoipa::path(
+    get, path = "/api/v2/integrations/logs/{id}", tag = "integrations", summary = "One try",
+    security(("api_key" = [])),
+    responses(
+        (status = 200, description = "The try", body = ref("#/components/schemas/LogEntry")),
+    )
+)]
 pub(super) async fn show(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<String>) -> Result<Json<Value>, Refusal> {
     let tenant = caller.key_with(&SCOPES)?.tenant;
     let id: Uuid = id.parse().map_err(|_| Refusal::not_found())?;

@@ -11,6 +11,11 @@ use axum::{
 use super::{auth::bearer, refusal::Refusal};
 use crate::{app::App, vault::Vault};
 
+#[utoipa::path(
+    get, path = "/metrics", tag = "server", summary = "Figures in Prometheus' text format",
+    security((), ("metrics_token" = [])),
+    responses((status = 200, description = "The figures", content_type = "text/plain", body = String))
+)]
 pub(super) async fn metrics(State(app): State<Arc<App>>, headers: HeaderMap) -> Result<Response, Refusal> {
     if let Some(token) = &app.config.metrics_token {
         let shown = bearer(&headers).unwrap_or_default();

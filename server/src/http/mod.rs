@@ -20,33 +20,49 @@ use tower_http::{
 };
 
 use crate::app::App;
+use table::Table;
 
 mod auth;
 mod body;
+#[expect(unused_qualifications, reason = "utoipa writes them")]
 mod devices;
+#[expect(unused_qualifications, reason = "utoipa writes them")]
 mod events;
+#[expect(unused_qualifications, reason = "utoipa writes them")]
 mod execute;
 mod health;
 mod integrations;
+#[expect(unused_qualifications, reason = "utoipa writes them")]
 mod logs;
 mod metrics;
 mod oauth;
+mod openapi;
+#[expect(unused_qualifications, reason = "utoipa writes them")]
 mod operations;
 mod page;
 mod peer;
 mod refusal;
+mod schemas;
 mod sync;
+mod table;
 mod trace;
 mod webhooks;
 
 pub use health::{AdapterHealth, check as check_health};
 pub use logs::view as log_view;
+pub use openapi::document as openapi_document;
 pub use operations::view as operation_view;
 pub use refusal::Refusal;
 
-/// Every route of the server.
-pub fn router(app: Arc<App>) -> Router {
-    Router::new()
+/// The paths of all routes, as the router knows them.
+#[must_use]
+pub fn paths() -> Vec<&'static str> {
+    table().paths
+}
+
+/// Every route of the server. Each is in `/openapi.json` too: annotate the handler, name it in `openapi.rs`.
+fn table() -> Table {
+    Table::default()
         // Devices: everything they need is one exchange.
         .route("/api/v2/sync", post(sync::sync))
         .route("/api/v2/devices/me", get(devices::me))
@@ -84,6 +100,13 @@ pub fn router(app: Arc<App>) -> Router {
         // Operators.
         .route("/health", get(health::server))
         .route("/metrics", get(metrics::metrics))
+        .route("/openapi.json", get(openapi::document_json))
+}
+
+/// The server's service.
+pub fn router(app: Arc<App>) -> Router {
+    table()
+        .router
         .fallback(refusal::no_such_route)
         .method_not_allowed_fallback(refusal::no_such_method)
         .layer(CompressionLayer::new().compress_when(SizeAbove::new(compressed_from())))

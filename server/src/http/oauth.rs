@@ -23,6 +23,18 @@ const DONE: &str = "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><ti
 
 /// `GET /api/v2/integrations/{adapter}/oauth/authorize`: 303 to the consent page, whose address is in the body too.
 /// `browser=true` binds it to the browser that asks; other parameters are passed on where the provider knows them.
+#[utoipa::path(
+    get, path = "/api/v2/integrations/{adapter}/oauth/authorize", tag = "integrations",
+    summary = "Begin to connect an account at the provider",
+    params(
+        ("browser" = Option<bool>, Query, description = "True: only the browser that asks can finish it, by a cookie."),
+        ("login_hint" = Option<String>, Query, description = "Passed on to the consent page, as are others that the provider knows."),
+    ),
+    security(("api_key" = [])),
+    responses(
+        (status = 303, description = "To the consent page", body = ref("#/components/schemas/Begun")),
+    )
+)]
 pub(super) async fn authorize(
     State(app): State<Arc<App>>,
     caller: Caller,
@@ -49,6 +61,19 @@ pub(super) async fn authorize(
 }
 
 /// `GET /api/v2/integrations/{adapter}/oauth/callback`.
+#[utoipa::path(
+    get, path = "/api/v2/integrations/{adapter}/oauth/callback", tag = "integrations",
+    summary = "Where the provider sends the browser back to; the state speaks for it",
+    params(
+        ("state" = String, Query, description = "Ours, good once."),
+        ("code" = Option<String>, Query, description = "The provider's, if consent was given."),
+        ("error" = Option<String>, Query, description = "The provider's, if it was not."),
+        ("iss" = Option<String>, Query, description = "Who answers."),
+    ),
+    responses(
+        (status = 200, description = "A page for the human: the account is connected", body = String, content_type = "text/html"),
+    )
+)]
 pub(super) async fn callback(
     State(app): State<Arc<App>>,
     Path(adapter): Path<String>,
@@ -68,6 +93,13 @@ pub(super) async fn callback(
 }
 
 /// `DELETE /api/v2/integrations/{adapter}/oauth`: here at once, then at the provider.
+#[utoipa::path(
+    delete, path = "/api/v2/integrations/{adapter}/oauth", tag = "integrations", summary = "Disconnect the account",
+    security(("api_key" = [])),
+    responses(
+        (status = 200, description = "Nothing is done in its name from now on", body = ref("#/components/schemas/Disconnected")),
+    )
+)]
 pub(super) async fn revoke(
     State(app): State<Arc<App>>,
     caller: Caller,

@@ -8,9 +8,11 @@ use axum::{
     extract::{Path, State},
     http::HeaderMap,
 };
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tarishi_protocol::{Code, OperationId};
+use utoipa::IntoParams;
 
 use super::{
     body,
@@ -37,19 +39,35 @@ pub fn view(row: &OperationRow) -> Value {
     })
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ListQuery {
+    /// States behind commas.
     state: Option<String>,
+    /// Of this adapter.
     adapter: Option<String>,
+    /// Of this account; for keys that see all of them.
     account: Option<String>,
+    /// Only those that a human must look at.
     #[serde(default)]
+    #[param(required = false)]
     dead_letters: bool,
+    /// The cursor of the page before.
     cursor: Option<String>,
+    /// Rows of a page, 1 to 500.
     limit: Option<u32>,
 }
 
 /// `GET /api/v2/operations`: newest first.
+#[utoipa::path(
+    get, path = "/api/v2/operations", tag = "operations", summary = "Operations, newest first",
+    params(ListQuery),
+    security(("device_token" = []), ("api_key" = [])),
+    responses(
+        (status = 200, description = "A page", body = ref("#/components/schemas/OperationPage")),
+    )
+)]
 pub(super) async fn list(
     State(app): State<Arc<App>>,
     caller: Caller,
@@ -72,6 +90,13 @@ pub(super) async fn list(
 }
 
 /// `GET /api/v2/operations/{id}`.
+#[utoipa::path(
+    get, path = "/api/v2/operations/{id}", tag = "operations", summary = "Where an operation stands",
+    security(("device_token" = []), ("api_key" = [])),
+    responses(
+        (status = 200, description = "The operation, or what was answered about an id that never became one", body = ref("#/components/schemas/OperationOrVerdict")),
+    )
+)]
 pub(super) async fn show(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<String>) -> Result<Json<Value>, Refusal> {
     let id = id_of(&id)?;
     let may_see = |account: &str| caller.sees().is_none_or(|own| own == account);
@@ -87,6 +112,13 @@ pub(super) async fn show(State(app): State<Arc<App>>, caller: Caller, Path(id): 
 }
 
 /// `POST /api/v2/operations/{id}/cancel`: granted as long as nothing was done.
+#[utoipa::path(
+    post, path = "/api/v2/operations/{id}/cancel", tag = "operations", summary = "Cancel, as long as nothing was done",
+    security(("device_token" = []), ("api_key" = [])),
+    responses(
+        (status = 200, description = "Granted or too late", body = ref("#/components/schemas/Cancellation")),
+    )
+)]
 pub(super) async fn cancel(
     State(app): State<Arc<App>>,
     caller: Caller,
@@ -100,15 +132,33 @@ pub(super) async fn cancel(
     Ok(Json(json!(answer)))
 }
 
-#[derive(Deserialize)]
+/// What a human knows of an operation whose outcome nobody told.
+#[derive(Deserialize, JsonSchema)]
 #[serde(tag = "result", rename_all = "snake_case", deny_unknown_fields)]
-enum Decision {
-    Succeeded { outcome: Value },
-    Failed { reason: String },
+pub(super) enum Decision {
+    /// The provider did it.
+    Succeeded {
+        /// The outcome, an object as the action's schema says.
+        outcome: Value,
+    },
+    /// The provider did not do it, and it shall not be done.
+    Failed {
+        /// Why.
+        reason: String,
+    },
+    /// The provider did not do it: do it again, as a new effect.
     RunAgain,
 }
 
 /// `POST /api/v2/operations/{id}/resolve`: a human says what became of an unresolved operation.
+#[utoipa::path(
+    post, path = "/api/v2/operations/{id}/resolve", tag = "operations", summary = "Say what became of an unresolved operation",
+    request_body(content = ref("#/components/schemas/Decision"), content_type = "application/json"),
+    security(("api_key" = [])),
+    responses(
+        (status = 200, description = "The operation", body = ref("#/components/schemas/OperationView")),
+    )
+)]
 pub(super) async fn resolve(
     State(app): State<Arc<App>>,
     caller: Caller,
@@ -131,6 +181,13 @@ pub(super) async fn resolve(
 }
 
 /// `POST /api/v2/operations/{id}/redrive`: a dead letter is executed as a new effect.
+#[utoipa::path(
+    post, path = "/api/v2/operations/{id}/redrive", tag = "operations", summary = "Execute a dead letter as a new effect",
+    security(("api_key" = [])),
+    responses(
+        (status = 200, description = "The operation", body = ref("#/components/schemas/OperationView")),
+    )
+)]
 pub(super) async fn redrive(
     State(app): State<Arc<App>>,
     caller: Caller,

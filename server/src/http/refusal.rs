@@ -54,7 +54,8 @@ impl From<store::Error> for Refusal {
             | store::Error::Locked
             | store::Error::Newer(..)
             | store::Error::Io(_)
-            | store::Error::Damaged(_) => Self::new(Code::Internal, "the server failed; nothing was lost"),
+            | store::Error::Damaged(_)
+            | store::Error::Key(_) => Self::new(Code::Internal, "the server failed; nothing was lost"),
         }
     }
 }

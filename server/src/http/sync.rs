@@ -9,6 +9,14 @@ use tarishi_protocol::{Code, SyncRequest, SyncResponse};
 use super::{body, refusal::Refusal};
 use crate::{app::App, credentials::Caller, intake};
 
+#[utoipa::path(
+    post, path = "/api/v2/sync", tag = "devices", summary = "One exchange of one device: operations up, receipts and changes down",
+    request_body(content = ref("#/components/schemas/SyncRequest"), content_type = "application/json"),
+    security(("device_token" = [])),
+    responses(
+        (status = 200, description = "The batch was read; each operation has a receipt", body = ref("#/components/schemas/SyncResponse")),
+    )
+)]
 pub(super) async fn sync(
     State(app): State<Arc<App>>,
     caller: Caller,

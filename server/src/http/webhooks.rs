@@ -25,6 +25,10 @@ const BYTES_MAX: usize = 3 * 1024 * 1024;
 type Parts = HashMap<String, String>;
 
 /// `/k/{attempt}/{token}`: a callback of one attempt.
+#[utoipa::path(
+    method(get, post), path = "/k/{attempt}/{token}", tag = "webhooks", summary = "A provider tells of one attempt",
+    responses((status = 200, description = "Stored; the body is what the provider expects"))
+)]
 pub(super) async fn attempt(
     state: State<Arc<App>>,
     Path(mut parts): Path<Parts>,
@@ -39,6 +43,10 @@ pub(super) async fn attempt(
 }
 
 /// `/h/{token}`: webhooks of one adapter of one tenant.
+#[utoipa::path(
+    method(get, post), path = "/h/{token}", tag = "webhooks", summary = "A provider tells one tenant's adapter something",
+    responses((status = 200, description = "Stored; the body is what the provider expects"))
+)]
 pub(super) async fn token(
     state: State<Arc<App>>,
     Path(mut parts): Path<Parts>,
@@ -52,6 +60,10 @@ pub(super) async fn token(
 }
 
 /// `/api/v2/integrations/{adapter}/webhook`: the older path, of the default tenant alone.
+#[utoipa::path(
+    method(get, post), path = "/api/v2/integrations/{adapter}/webhook", tag = "webhooks", summary = "A provider tells the default tenant's adapter something",
+    responses((status = 200, description = "Stored; the body is what the provider expects"))
+)]
 pub(super) async fn legacy(
     state: State<Arc<App>>,
     Path(mut parts): Path<Parts>,

@@ -7,7 +7,11 @@ use super::{
     grant::{Grant, Life, Place},
     internal, kept_params, no_tokens, provider, state_purpose,
 };
-use crate::{app::App, store::GrantStatus, vault::Vault};
+use crate::{
+    app::App,
+    store::{Error, GrantStatus},
+    vault::Vault,
+};
 
 /// Finishes consent that was begun. `query` is what the provider sent the browser back with, `browser` the browser's cookie.
 ///
@@ -48,8 +52,13 @@ pub async fn finish(app: &App, adapter: &str, query: &[(String, String)], browse
     let place = Place { tenant, adapter, now: app.clock.now_ms() };
     let life = Life::of(&tokens, place.now, rand::random());
     let grant = Grant { params: kept_params(&oauth, query), ..Grant::default() }.with(tokens);
-    let row = grant.row(&app.vault, &place, GrantStatus::Active, life);
-    app.store.put_oauth_grant(row, None).await.map_err(internal)?;
+    let put = || app.store.put_oauth_grant(grant.row(&app.vault, &place, GrantStatus::Active, life), None);
+    match put().await {
+        // The key went while this was sealed: the code is used up, but not the consent.
+        Err(Error::Key(_)) => put().await,
+        done => done,
+    }
+    .map_err(internal)?;
     tracing::info!(tenant, adapter, "an account was connected");
     app.store.reset_lane(tenant, adapter).await.map_err(internal)?;
     app.wake.dispatch_now();

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     adapters::oauth::Tokens,
-    store::{self, GrantStatus, Ms, OAuthGrantRow},
+    store::{self, GrantStatus, Ms, OAuthGrantRow, SealedKind},
     vault::Vault,
 };
 
@@ -108,5 +108,5 @@ pub(super) fn hash(text: &str) -> String {
 }
 
 fn purpose(adapter: &str) -> String {
-    format!("oauth_grant:{adapter}")
+    SealedKind::OAuthGrant.purpose(adapter)
 }

@@ -19,7 +19,7 @@ use crate::{
     adapters::{Adapter, AdapterError, Disposition, OAuth, Settings, oauth::TokenError},
     app::App,
     clock::date,
-    store::{self, GrantStatus, Ms, OAuthStateRow},
+    store::{self, GrantStatus, Ms, OAuthStateRow, SealedKind},
     vault::Vault,
 };
 
@@ -197,7 +197,7 @@ fn redirect_uri(app: &App, adapter: &str) -> String {
 }
 
 fn state_purpose(adapter: &str) -> String {
-    format!("oauth_state:{adapter}")
+    SealedKind::OAuthState.purpose(adapter)
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "made for map_err")]

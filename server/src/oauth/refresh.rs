@@ -173,10 +173,11 @@ impl Refresher {
     /// with: a worker that came too late with it and heard that it is used up has not ended the grant.
     async fn keep(&self, grant: &Grant, status: GrantStatus, life: Life, version: i64, over: Option<&str>) -> bool {
         let place = Place { tenant: &self.tenant, adapter: self.adapter, now: self.clock.now_ms() };
-        let row = grant.row(&self.vault, &place, status, life);
         let mut version = version;
         for tries in 0..STORE_TRIES {
-            match self.store.put_oauth_grant(row.clone(), Some(version)).await {
+            // Sealed at each try: the key may have gone meanwhile ([`crate::rotation`]).
+            let row = grant.row(&self.vault, &place, status, life);
+            match self.store.put_oauth_grant(row, Some(version)).await {
                 Ok(true) => return true,
                 Ok(false) => match self.ended_by_latecomer(over).await {
                     Some(current) => version = current,

@@ -33,6 +33,9 @@ pub enum Error {
     /// A row cannot be read.
     #[error("a stored row is damaged: {0}")]
     Damaged(String),
+    /// The master key is not this database's, or no longer the one that seals.
+    #[error("the master key: {0}")]
+    Key(String),
 }
 
 /// The store's own result.
@@ -138,6 +141,25 @@ pub trait Store: Send + Sync {
     async fn push_tokens(&self, tenant: &str, to: &Audience) -> Result<Vec<PushTokenRow>>;
     /// The provider says that this token is dead; false if it has been replaced or registered again since.
     async fn forget_push_token(&self, dead: PushTokenRow) -> Result<bool>;
+
+    // ---- what is sealed
+
+    /// The sealed root of all names; none in a database that was never served.
+    async fn sealed_root(&self) -> Result<Option<Vec<u8>>>;
+    /// Stores the sealed root if there is none, and returns the one that is there.
+    async fn keep_root(&self, sealed: Vec<u8>) -> Result<Vec<u8>>;
+    /// Replaces the sealed root, if it is still the one that was read.
+    async fn reseal_root(&self, old: Vec<u8>, new: Vec<u8>) -> Result<bool>;
+    /// From now on nothing is stored that was sealed with another key than this one.
+    async fn require_key(&self, id: u8) -> Result<()>;
+    /// Up to `limit` rows sealed with other keys than this one, in their order, after one.
+    async fn sealed_otherwise(&self, id: u8, after: Option<SealedRow>, limit: u32) -> Result<Vec<SealedRow>>;
+    /// Replaces what is sealed in these rows, each if it is still what was read; says how many.
+    async fn reseal(&self, rows: Vec<(SealedRow, Vec<u8>)>) -> Result<usize>;
+    /// Notes which keys the process that serves knows.
+    async fn note_serving_keys(&self, ids: Vec<u8>) -> Result<()>;
+    /// The keys that the process that serves, or the last one that did, knew at its start.
+    async fn serving_keys(&self) -> Result<Vec<u8>>;
 
     // ---- intake and feed
 

@@ -55,7 +55,8 @@ impl Host {
         let mut config = Config::for_tests(folder.path(), NO_SANDBOX);
         change(&mut config);
         let server = Server::start_at(config, clock).await.unwrap();
-        let client = reqwest::Client::builder().no_gzip().no_proxy().build().unwrap();
+        let client =
+            reqwest::Client::builder().no_gzip().no_proxy().redirect(reqwest::redirect::Policy::none()).build().unwrap();
         Self { server, folder, client, exchange: AtomicU64::new(0) }
     }
 

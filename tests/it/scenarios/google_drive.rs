@@ -5,6 +5,7 @@ mod doubles;
 mod kills;
 mod tokens;
 
+pub(super) use consent::connect;
 use serde_json::{Value, json};
 use tarishi_core::{Client, DeviceState, NewOperation, OperationRecord};
 use tarishi_sandbox::{Adapter, Call, Effect, Fault, LedgerEntry};
@@ -22,7 +23,7 @@ fn operation(action: &str, payload: &Value) -> NewOperation {
     NewOperation::new("google_drive", action, payload.to_string())
 }
 
-fn upload(path: &str) -> NewOperation {
+pub(super) fn upload(path: &str) -> NewOperation {
     operation("upload", &json!({ "destination": path, "content_type": "text/plain", "content_base64": HELLO }))
 }
 
@@ -30,7 +31,7 @@ fn by_path(action: &str, path: &str) -> NewOperation {
     operation(action, &json!({ "path": path }))
 }
 
-fn effects(world: &World, effect: Effect, path: &str) -> Vec<LedgerEntry> {
+pub(super) fn effects(world: &World, effect: Effect, path: &str) -> Vec<LedgerEntry> {
     let same = |entry: &LedgerEntry| entry.effect == effect && entry.path.as_deref() == Some(path);
     world.hosted.sandbox.ledger().into_iter().filter(same).collect()
 }

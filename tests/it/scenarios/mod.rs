@@ -15,6 +15,7 @@ mod paybill;
 mod pesapal;
 mod providers;
 mod push;
+mod rotation;
 mod verdicts;
 mod webhooks;
 mod whatsapp;

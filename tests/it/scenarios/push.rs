@@ -26,11 +26,11 @@ fn operation(action: &str, payload: &Value) -> NewOperation {
     NewOperation::new("push", action, payload.to_string())
 }
 
-fn ready(to: &Value) -> NewOperation {
+pub(super) fn ready(to: &Value) -> NewOperation {
     operation("send", &json!({ "to": to, "title": "Order ready", "body": "A-17 is ready", "ttl_s": 600 }))
 }
 
-fn to(account: &str) -> Value {
+pub(super) fn to(account: &str) -> Value {
     json!({ "user": account })
 }
 
@@ -45,13 +45,13 @@ async fn register(world: &World, device_token: &str, body: &Value) -> StatusCode
 }
 
 /// A device of this account that takes notifications; its own token.
-async fn handset(world: &World, account: &str, kind: &str, token: &str) -> String {
+pub(super) async fn handset(world: &World, account: &str, kind: &str, token: &str) -> String {
     let own = world.token(account, &["*:*"]).await;
     assert_eq!(register(world, &own, &json!({ "kind": kind, "token": token })).await, StatusCode::NO_CONTENT);
     own
 }
 
-fn sent(world: &World, token: &str) -> Vec<LedgerEntry> {
+pub(super) fn sent(world: &World, token: &str) -> Vec<LedgerEntry> {
     let same = |entry: &LedgerEntry| entry.adapter == Adapter::Push && entry.to.as_deref() == Some(token);
     world.hosted.sandbox.ledger().into_iter().filter(same).collect()
 }

@@ -14,6 +14,7 @@ use tarishi_server::{
         webhook::{self, Incoming, Route},
     },
     store::{Ms, OperationRow, sqlite::SqliteStore},
+    vault::KeyRing,
 };
 use tokio::task::JoinHandle;
 
@@ -25,7 +26,7 @@ use crate::harness::{Error, Result};
 
 const CLAIM_MS: Ms = 15_000;
 /// Jitter is not seeded, so waits are too short for it to matter.
-const RETRY: Retry = Retry { attempts_max: 12, base_ms: 2, factor: 1.0, cap_ms: 2 };
+const RETRY: Retry = Retry { attempts_max: 12, base_ms: 2, factor: 1.0, cap_ms: 2, ..Retry::DEFAULT };
 
 /// A step that hangs in its provider, by the number of the hang.
 type Hung = BTreeMap<u64, JoinHandle<tarishi_server::store::Result<()>>>;
@@ -150,10 +151,10 @@ impl Backend {
 
 async fn open(folder: &std::path::Path, clock: Clock, provider: &Arc<Provider>) -> Result<Arc<App>> {
     let mut config = Config::for_tests(folder, "http://simulated.invalid");
-    config.master_key = MasterKey::Given([7; 32]);
+    config.master_key = MasterKey::Given(KeyRing::one([7; 32]));
     let actions = [("mpesa", "charge"), ("flutterwave", "charge"), ("sms", "send"), ("local_storage", "upload")];
     for (adapter, action) in actions {
-        let retry = BTreeMap::from([(action.to_owned(), RETRY)]);
+        let retry = BTreeMap::from([(action.to_owned(), RETRY.into())]);
         config.adapters.insert(adapter.to_owned(), AdapterConfig { retry, ..AdapterConfig::default() });
     }
     let store = SqliteStore::open(&config.database)?;

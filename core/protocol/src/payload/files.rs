@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// `upload`: exactly one of `content_base64` and `blob`.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Upload {
     /// Where it goes, a path below the tenant's root.
@@ -21,6 +22,7 @@ pub struct Upload {
 
 /// `download` and `delete`: exactly one of the two.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct FileRef {
     /// The store's id.
@@ -33,6 +35,7 @@ pub struct FileRef {
 
 /// `list`: a folder, page by page.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ListFiles {
     /// The folder; empty = the root.

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// A user or course by one of its names.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct LookUp {
     /// The field to look in: `id`, `idnumber`, `username`, `email`, `shortname`.
@@ -14,6 +15,7 @@ pub struct LookUp {
 
 /// `enroll`.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Enroll {
     /// Who.
@@ -36,6 +38,7 @@ pub struct Enroll {
 
 /// Which way grades go.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Direction {
     /// To the LMS.
@@ -46,6 +49,7 @@ pub enum Direction {
 
 /// One grade. Grades are decimal text: they are compared, never computed with.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Grade {
     /// Whose.
@@ -56,6 +60,7 @@ pub struct Grade {
 
 /// `sync_grades`.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct SyncGrades {
     /// Which way.
@@ -72,6 +77,7 @@ pub struct SyncGrades {
 
 /// `sync_courses`.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct SyncCourses {
     /// Of what category; left out = all.
@@ -81,6 +87,7 @@ pub struct SyncCourses {
 
 /// `create_course`.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct CreateCourse {
     /// The school's own number; unique.

@@ -42,6 +42,7 @@ impl<'de> Deserialize<'de> for Recipients {
 
 /// `send` of `sms` and `whatsapp`: exactly one of `message` and `template`.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct MessageSend {
     /// To whom.
@@ -62,6 +63,7 @@ pub struct MessageSend {
 
 /// An approved message template.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Template {
     /// Its name at the provider.
@@ -75,6 +77,7 @@ pub struct Template {
 
 /// A picture or document by its address.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Media {
     /// Where it is.
@@ -86,6 +89,7 @@ pub struct Media {
 
 /// `query` of messages: exactly one of the two.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct MessageQuery {
     /// The `send`, by our id.

@@ -6,6 +6,7 @@ use crate::{Money, OperationId, Phone};
 
 /// `charge`: collect a payment.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Charge {
     /// How much.
@@ -34,6 +35,7 @@ pub struct Charge {
 
 /// How a payer pays.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum PaymentMethod {
     /// A prompt on the payer's phone.
@@ -44,6 +46,7 @@ pub enum PaymentMethod {
 
 /// `query` of a payment: exactly one of the two.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct PaymentQuery {
     /// The charge or refund, by our id.
@@ -56,6 +59,7 @@ pub struct PaymentQuery {
 
 /// `refund`: give a payment back. Exactly one of `operation_id` and `receipt`.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Refund {
     /// The charge, by our id.

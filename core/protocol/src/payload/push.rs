@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// `send` of `push`.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct PushSend {
     /// A user or a device of the tenant.
@@ -37,6 +38,7 @@ impl PushSend {
 
 /// How urgent a push is.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum PushPriority {
     /// It wakes a sleeping phone.
@@ -47,6 +49,7 @@ pub enum PushPriority {
 
 /// Whom a push or a notification is for.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Audience {
     /// An account of the tenant.
@@ -59,6 +62,7 @@ pub enum Audience {
 
 /// `notify`: reach a person on the best channel.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Notify {
     /// The kind of notification; chooses texts and route.

@@ -6,7 +6,7 @@ use super::{check_text, invalid};
 use crate::{Audience, Code, Problem, PushSend, limits};
 
 /// Keys of `data` that are the providers' own, or ours.
-const RESERVED: [&str; 6] = ["from", "message_type", "aps", "ntf", "title", "body"];
+pub(crate) const RESERVED: [&str; 6] = ["from", "message_type", "aps", "ntf", "title", "body"];
 
 pub(super) fn check(send: PushSend) -> Result<PushSend, Problem> {
     check_audience(&send.to)?;

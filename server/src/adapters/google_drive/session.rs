@@ -1,7 +1,8 @@
 //! A resumable upload's session: what its answers mean, which bytes are next, and how its address is kept. Pure.
 //!
 //! The session is asked where it stands each time we come back to it, and no byte is sent before it has answered: bytes sent on
-//! a guess are what doubles or truncates uploads. Its address opens the upload to anybody, so it is sealed where it is kept.
+//! a guess are what doubles or truncates uploads. Its address opens the upload to anybody, so it is sealed where it is kept: with
+//! its effect's key, which outlives a new master key. One that does not open counts as a session that is no more.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD_NO_PAD};
 use chacha20poly1305::{KeyInit as _, XChaCha20Poly1305, XNonce, aead::Aead as _};
@@ -83,7 +84,7 @@ pub(super) fn seal(call: &Call<'_>, address: &str) -> Result<String, AdapterErro
     Ok(STANDARD_NO_PAD.encode([nonce.as_slice(), &sealed].concat()))
 }
 
-/// The address again; none if the effect is another or the server's key has changed.
+/// The address again; none if the effect is another, or it is damaged.
 pub(super) fn open(call: &Call<'_>, sealed: &str) -> Option<String> {
     let bytes = STANDARD_NO_PAD.decode(sealed).ok()?;
     let (nonce, sealed) = bytes.split_at_checked(24)?;

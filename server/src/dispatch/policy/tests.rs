@@ -49,7 +49,7 @@ fn rules(recovery: Recovery) -> Rules {
         recovery,
         has_effect: true,
         money: true,
-        retry: Retry { attempts_max: 3, base_ms: 1_000, factor: 2.0, cap_ms: 10_000 },
+        retry: Retry { attempts_max: 3, base_ms: 1_000, factor: 2.0, cap_ms: 10_000, ..Retry::DEFAULT },
         max_hold_ms: 72 * 3_600_000,
         max_wait_ms: 72 * 3_600_000,
         jitter: 1.0,
@@ -352,3 +352,5 @@ proptest! {
         }
     }
 }
+
+mod settings;

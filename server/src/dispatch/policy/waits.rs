@@ -9,33 +9,63 @@ pub const BREAKER_BASE_MS: Ms = 5_000;
 /// The longest time a breaker keeps a lane closed, in milliseconds.
 pub const BREAKER_CAP_MS: Ms = 300_000;
 
-/// Retries of a call that certainly did nothing.
+/// Retries of a call that certainly did nothing. They say nothing of a call of unknown outcome: what follows that one is the
+/// action's [`Recovery`](crate::adapters::Recovery), which no setting changes.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Retry {
+    /// How waits grow.
+    pub strategy: Growth,
     /// Calls in all, at most.
     pub attempts_max: u32,
     /// The first wait, in milliseconds.
     pub base_ms: u64,
-    /// Each wait is this many times the one before.
+    /// With [`Growth::Exponential`] each wait is this many times the one before.
     pub factor: f64,
     /// The longest wait, in milliseconds.
     pub cap_ms: u64,
+    /// The part of a wait that chance decides, 0 to 1: with 0.5 a wait is between half of its step and all of it.
+    pub jitter: f64,
+}
+
+/// How waits grow from one try to the next.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Growth {
+    /// `base`, `base × factor`, `base × factor²` …
+    Exponential,
+    /// `base`, `2 × base`, `3 × base` …
+    Linear,
+    /// Always `base`.
+    Fixed,
+}
+
+impl Growth {
+    /// Every strategy by its word in the settings.
+    pub const ALL: [(&'static str, Self); 3] =
+        [("exponential", Self::Exponential), ("linear", Self::Linear), ("fixed", Self::Fixed)];
 }
 
 impl Default for Retry {
-    /// Eight calls within about two hours.
     fn default() -> Self {
-        Self { attempts_max: 8, base_ms: 5_000, factor: 3.0, cap_ms: 3_600_000 }
+        Self::DEFAULT
     }
 }
 
 impl Retry {
-    /// The wait after this many calls, with `jitter` in 0..1: between half and all of the exponential step.
+    /// Eight calls within about two hours.
+    pub const DEFAULT: Self =
+        Self { strategy: Growth::Exponential, attempts_max: 8, base_ms: 5_000, factor: 3.0, cap_ms: 3_600_000, jitter: 0.5 };
+
+    /// The wait after this many calls, with `chance` in 0..1.
     #[must_use]
-    pub fn wait_ms(&self, attempts: u32, jitter: f64) -> Ms {
-        let exponent = i32::try_from(attempts.saturating_sub(1)).unwrap_or(i32::MAX).min(64);
-        let step = (self.base_ms as f64 * self.factor.powi(exponent)).min(self.cap_ms as f64);
-        (step * (0.5 + jitter / 2.0)) as Ms
+    pub fn wait_ms(&self, attempts: u32, chance: f64) -> Ms {
+        let earlier = attempts.saturating_sub(1);
+        let base = self.base_ms as f64;
+        let step = match self.strategy {
+            Growth::Exponential => base * self.factor.powi(i32::try_from(earlier).unwrap_or(i32::MAX).min(64)),
+            Growth::Linear => base * (f64::from(earlier) + 1.0),
+            Growth::Fixed => base,
+        };
+        (step.min(self.cap_ms as f64) * (1.0 - self.jitter + self.jitter * chance)) as Ms
     }
 }
 
@@ -44,4 +74,40 @@ impl Retry {
 pub fn breaker_ms(failures: u32) -> Ms {
     let over = failures.saturating_sub(BREAKER_FAILURES - 1);
     if over == 0 { 0 } else { (BREAKER_BASE_MS << (over - 1).min(10)).min(BREAKER_CAP_MS) }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn steps(strategy: Growth) -> Vec<Ms> {
+        let retry = Retry { strategy, attempts_max: 9, base_ms: 100, factor: 3.0, cap_ms: 1_000, jitter: 0.0 };
+        (1..=4).map(|attempts| retry.wait_ms(attempts, 0.9)).collect()
+    }
+
+    #[test]
+    fn waits_grow_as_the_strategy_says_up_to_the_cap() {
+        assert_eq!(steps(Growth::Exponential), [100, 300, 900, 1_000]);
+        assert_eq!(steps(Growth::Linear), [100, 200, 300, 400]);
+        assert_eq!(steps(Growth::Fixed), [100, 100, 100, 100]);
+    }
+
+    #[test]
+    fn jitter_is_the_part_that_chance_decides() {
+        let retry = |jitter: f64| Retry { strategy: Growth::Fixed, base_ms: 1_000, jitter, ..Retry::DEFAULT };
+        assert_eq!((retry(0.0).wait_ms(1, 0.0), retry(0.0).wait_ms(1, 1.0)), (1_000, 1_000));
+        assert_eq!((retry(0.5).wait_ms(1, 0.0), retry(0.5).wait_ms(1, 1.0)), (500, 1_000));
+        assert_eq!((retry(1.0).wait_ms(1, 0.0), retry(1.0).wait_ms(1, 1.0)), (0, 1_000));
+    }
+
+    proptest! {
+        #[test]
+        fn no_wait_is_longer_than_the_cap_however_many_tries(attempts in 0..u32::MAX, chance in 0.0..1.0, strategy in 0..3_usize) {
+            let retry = Retry { strategy: Growth::ALL[strategy].1, ..Retry::DEFAULT };
+            let wait = retry.wait_ms(attempts, chance);
+            prop_assert!(wait >= 0 && wait.unsigned_abs() <= retry.cap_ms);
+        }
+    }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tarishi_protocol::catalog;
 
@@ -38,7 +39,7 @@ pub struct Grants {
 }
 
 /// How much a credential may do.
-#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Caps {
     /// Minor units of one payment.
@@ -161,6 +162,68 @@ pub struct PushTokenRow {
 impl std::fmt::Debug for PushTokenRow {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("PushTokenRow").field("device", &self.device).field("kind", &self.kind).finish_non_exhaustive()
+    }
+}
+
+/// Where something is sealed.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub enum SealedKind {
+    /// [`IntegrationRow::credentials`].
+    Credentials,
+    /// [`AuthTokenRow::sealed`].
+    AuthToken,
+    /// [`super::OAuthGrantRow::sealed`].
+    OAuthGrant,
+    /// [`super::OAuthStateRow::sealed`].
+    OAuthState,
+    /// [`PushTokenRow::sealed`].
+    PushToken,
+}
+
+impl SealedKind {
+    /// Every place.
+    pub const ALL: [Self; 5] = [Self::Credentials, Self::AuthToken, Self::OAuthGrant, Self::OAuthState, Self::PushToken];
+
+    /// What a value of this name is sealed for.
+    #[must_use]
+    pub fn purpose(self, name: &str) -> String {
+        match self {
+            Self::Credentials => format!("credentials:{name}"),
+            Self::AuthToken => format!("auth_token:{name}"),
+            Self::OAuthGrant => format!("oauth_grant:{name}"),
+            // Of the adapter alone: the state's hash is unique without.
+            Self::OAuthState => format!("oauth_state:{}", name.split('/').next().unwrap_or_default()),
+            Self::PushToken => "push_token".to_owned(),
+        }
+    }
+
+    /// It is over in minutes and begun again by whoever wanted it: one that does not open is no loss.
+    #[must_use]
+    pub fn is_short_lived(self) -> bool {
+        match self {
+            Self::OAuthState => true,
+            Self::Credentials | Self::AuthToken | Self::OAuthGrant | Self::PushToken => false,
+        }
+    }
+}
+
+/// One sealed value, wherever it lies.
+#[derive(Clone, Eq, PartialEq)]
+pub struct SealedRow {
+    /// Where.
+    pub kind: SealedKind,
+    /// Whose.
+    pub tenant: String,
+    /// Its name there: an adapter, an adapter's token (`push/fcm`), an adapter's state (`google_drive/HASH`), a device.
+    pub name: String,
+    /// Sealed.
+    pub sealed: Vec<u8>,
+}
+
+impl std::fmt::Debug for SealedRow {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { kind, tenant, name, .. } = self;
+        f.debug_struct("SealedRow").field("kind", kind).field("tenant", tenant).field("name", name).finish_non_exhaustive()
     }
 }
 

@@ -4,7 +4,10 @@ use std::collections::BTreeSet;
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::map::{json, to_json};
+use super::{
+    map::{json, to_json},
+    sealed,
+};
 use crate::store::{AuthTokenRow, IntegrationRow, Result};
 
 pub(super) fn integration(conn: &Connection, tenant: &str, adapter: &str) -> Result<Option<IntegrationRow>> {
@@ -34,6 +37,7 @@ fn integration_row(row: &Row<'_>) -> Result<IntegrationRow> {
 }
 
 pub(super) fn put_integration(conn: &Connection, row: &IntegrationRow) -> Result<()> {
+    sealed::check_key(conn, row.credentials.as_deref().unwrap_or_default())?;
     let sql = "INSERT INTO integrations (tenant_id, adapter, enabled, paused, settings, credentials) VALUES (?1, ?2, ?3, ?4, ?5, ?6) \
                ON CONFLICT (tenant_id, adapter) DO UPDATE SET enabled = excluded.enabled, paused = excluded.paused, \
                settings = excluded.settings, credentials = excluded.credentials";
@@ -51,6 +55,7 @@ pub(super) fn auth_token(conn: &Connection, tenant: &str, adapter: &str) -> Resu
 }
 
 pub(super) fn put_auth_token(conn: &Connection, row: &AuthTokenRow) -> Result<()> {
+    sealed::check_key(conn, &row.sealed)?;
     let sql = "INSERT INTO auth_tokens (tenant_id, adapter, sealed, expires_at) VALUES (?1, ?2, ?3, ?4) \
                ON CONFLICT (tenant_id, adapter) DO UPDATE SET sealed = excluded.sealed, expires_at = excluded.expires_at";
     conn.execute(sql, params![row.tenant, row.adapter, row.sealed, row.expires_at])?;

@@ -13,8 +13,8 @@ use uuid::Uuid;
 use super::{
     ApiKeyRow, AttemptFilter, AttemptRow, AuthTokenRow, DeviceRow, Error, EventPage, EventRow, EventState, ExchangeOutcome,
     Figures, GrantStatus, Intake, IntegrationRow, LaneRow, Lease, Ms, OAuthGrantRow, OAuthStateRow, Open, Opened,
-    OperationFilter, OperationRow, PushTokenRow, Result, Retention, Settle, Settled, Store, Submission, TenantRow, TokenRow,
-    VerdictRow, WebhookEventRow, WebhookRow,
+    OperationFilter, OperationRow, PushTokenRow, Result, Retention, SealedRow, Settle, Settled, Store, Submission, TenantRow,
+    TokenRow, VerdictRow, WebhookEventRow, WebhookRow,
 };
 
 mod accounts;
@@ -33,6 +33,7 @@ mod order;
 mod push;
 mod read;
 mod schema;
+mod sealed;
 mod settle;
 #[cfg(test)]
 mod tests;
@@ -287,6 +288,38 @@ impl Store for SqliteStore {
 
     async fn forget_push_token(&self, dead: PushTokenRow) -> Result<bool> {
         self.writer.write(move |conn| push::forget(conn, &dead)).await
+    }
+
+    async fn sealed_root(&self) -> Result<Option<Vec<u8>>> {
+        self.read(sealed::root).await
+    }
+
+    async fn keep_root(&self, root: Vec<u8>) -> Result<Vec<u8>> {
+        self.writer.write(move |conn| sealed::keep_root(conn, &root)).await
+    }
+
+    async fn reseal_root(&self, old: Vec<u8>, new: Vec<u8>) -> Result<bool> {
+        self.writer.write(move |conn| sealed::reseal_root(conn, &old, &new)).await
+    }
+
+    async fn require_key(&self, id: u8) -> Result<()> {
+        self.writer.write(move |conn| sealed::require_key(conn, id)).await
+    }
+
+    async fn sealed_otherwise(&self, id: u8, after: Option<SealedRow>, limit: u32) -> Result<Vec<SealedRow>> {
+        self.read(|conn| sealed::otherwise(conn, id, after.as_ref(), limit)).await
+    }
+
+    async fn reseal(&self, rows: Vec<(SealedRow, Vec<u8>)>) -> Result<usize> {
+        self.writer.write(move |conn| sealed::reseal(conn, &rows)).await
+    }
+
+    async fn note_serving_keys(&self, ids: Vec<u8>) -> Result<()> {
+        self.writer.write(move |conn| sealed::note_serving(conn, &ids)).await
+    }
+
+    async fn serving_keys(&self) -> Result<Vec<u8>> {
+        self.read(sealed::serving).await
     }
 
     async fn exchange(&self, intake: Intake) -> Result<ExchangeOutcome> {

@@ -2,6 +2,7 @@
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
+use super::sealed;
 use crate::store::{Error, GrantStatus, Lease, Ms, OAuthGrantRow, OAuthStateRow, Result};
 
 /// How long begun consent is kept after its time, in milliseconds.
@@ -10,6 +11,7 @@ const FORGET_MAX: u32 = 100;
 const GRANT: &str = "tenant_id, adapter, status, sealed, refresh_at, expires_at, version, updated_at";
 
 pub(super) fn put_state(conn: &Connection, row: &OAuthStateRow, now: Ms) -> Result<()> {
+    sealed::check_key(conn, &row.sealed)?;
     let sql =
         "DELETE FROM oauth_states WHERE state_hash IN (SELECT state_hash FROM oauth_states WHERE expires_at < ?1 LIMIT ?2)";
     conn.execute(sql, params![now - KEEP_STATES_MS, FORGET_MAX])?;
@@ -71,6 +73,7 @@ fn grant_row(row: &Row<'_>) -> Result<OAuthGrantRow> {
 }
 
 pub(super) fn put_grant(conn: &Connection, row: &OAuthGrantRow, if_version: Option<i64>) -> Result<bool> {
+    sealed::check_key(conn, &row.sealed)?;
     let sql = "SELECT version FROM oauth_grants WHERE tenant_id = ?1 AND adapter = ?2";
     let version: i64 = conn.query_row(sql, [&row.tenant, &row.adapter], |row| row.get(0)).optional()?.unwrap_or(0);
     if if_version.is_some_and(|wanted| wanted != version) {

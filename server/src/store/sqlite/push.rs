@@ -3,6 +3,7 @@
 use rusqlite::{Connection, Row, params};
 use tarishi_protocol::Audience;
 
+use super::sealed;
 use crate::store::{PushTokenRow, Result};
 
 /// Devices that one push goes to, at most.
@@ -10,6 +11,7 @@ const TARGETS_MAX: i64 = 1_000;
 
 /// A registration that another device had (the account before on the same phone) is that one's no more.
 pub(super) fn put(conn: &Connection, row: &PushTokenRow) -> Result<()> {
+    sealed::check_key(conn, &row.sealed)?;
     let sql = "DELETE FROM push_tokens WHERE tenant_id = ?1 AND token_hash = ?2 AND device_id <> ?3";
     conn.prepare_cached(sql)?.execute(params![row.tenant, row.token_hash, row.device])?;
     let sql = "INSERT INTO push_tokens (tenant_id, device_id, kind, sealed, token_hash, registered_at) \

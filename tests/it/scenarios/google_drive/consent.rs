@@ -58,7 +58,7 @@ async fn back(world: &World, address: &str) -> Answer {
 }
 
 /// Connects an account.
-pub(super) async fn connect(world: &World) {
+pub(in crate::scenarios) async fn connect(world: &World) {
     let (address, _) = consent(world, "").await;
     let finished = back(world, &address).await;
     assert_eq!(finished.status, StatusCode::OK, "{}", finished.body);

@@ -144,6 +144,27 @@ async fn a_lost_session_is_no_lost_file() {
 }
 
 #[tokio::test]
+async fn a_session_that_cannot_be_read_is_a_lost_one() {
+    let unreadable = |provider: &Provider| {
+        let mut stage = with_session(provider);
+        stage.memo.as_mut().unwrap()["session"] = json!("c2VhbGVkIHdpdGggYW5vdGhlciBlZmZlY3QncyBrZXk");
+        stage
+    };
+    // Its bytes had come: nothing is sent again.
+    let provider = Provider::start(vec![Script::text(200, &whole("F1"))]).await;
+    succeeded(&go(&mut unreadable(&provider)).await);
+    assert_eq!(provider.seen()[0].path, "/drive/v3/files/F1");
+
+    // They had not: a new session under the same id, which Drive takes once.
+    let provider = Provider::start(vec![missing(), opened()]).await;
+    let mut stage = unreadable(&provider);
+    for _ in 0..2 {
+        assert!(matches!(step(&mut stage, "upload").await, Ok(Answer::Next { .. })));
+    }
+    assert_eq!(provider.seen()[1].json()["id"], "F1");
+}
+
+#[tokio::test]
 async fn an_id_in_use_is_our_own_file_if_the_checksum_says_so() {
     let begun = |provider: &Provider| {
         let mut stage = stage(upload("a.txt"), provider);

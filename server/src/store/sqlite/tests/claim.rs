@@ -102,7 +102,7 @@ async fn the_lane_that_waited_longest_comes_first() {
 async fn failures_in_a_row_close_the_lane_and_one_answer_opens_it() {
     let desk = Desk::open().await;
     let rules = crate::dispatch::policy::Rules {
-        retry: crate::dispatch::policy::Retry { attempts_max: 100, base_ms: 0, factor: 1.0, cap_ms: 0 },
+        retry: crate::dispatch::policy::Retry { attempts_max: 100, base_ms: 0, factor: 1.0, cap_ms: 0, ..Default::default() },
         ..MESSAGES
     };
     let sms = desk.sms("one");

@@ -1,0 +1,238 @@
+//! The shapes of answers that handlers put together field by field. A test holds real answers against them, both ways.
+
+use serde_json::{Map, Value, json};
+
+/// All of them by name.
+pub(super) fn all() -> Map<String, Value> {
+    let all = [
+        ("Anything", json!({ "type": "object" })),
+        ("Me", object(&[("tenant", text()), ("device", text()), ("account", text()), ("scopes", texts()), ("caps", caps())])),
+        ("Enrolled", enrolled()),
+        ("Device", device()),
+        ("DevicePage", page("devices", "Device")),
+        ("OperationView", operation()),
+        ("Verdict", verdict()),
+        ("OperationOrVerdict", json!({ "anyOf": [one("OperationView"), one("Verdict")] })),
+        ("OperationPage", page("operations", "OperationView")),
+        (
+            "Ended",
+            object(&[
+                ("id", one("OperationId")),
+                ("state", one("State")),
+                ("outcome", one("Outcome")),
+                ("problem", or_null("Problem")),
+            ]),
+        ),
+        ("Running", object(&[("id", one("OperationId")), ("state", or_null("State"))])),
+        ("EventPage", events()),
+        ("Integration", integration()),
+        ("IntegrationList", object(&[("integrations", list("Integration"))])),
+        ("Begun", object(&[("authorize_url", text()), ("expires_at", time())])),
+        ("Disconnected", object(&[("status", words(&["revoked"])), ("provider_told", flag())])),
+        ("LogEntry", log_entry()),
+        ("LogPage", page("logs", "LogEntry")),
+        ("ServerHealth", object(&[("status", words(&["ok", "degraded", "down"]))])),
+        ("AdapterHealth", adapter_health()),
+    ];
+    all.into_iter().map(|(name, schema)| (name.to_owned(), schema)).collect()
+}
+
+fn enrolled() -> Value {
+    let secret = json!({ "type": "string", "description": "The device's token; told this once." });
+    let fields =
+        [("tenant", text()), ("device", text()), ("account", text()), ("token", secret), ("scopes", texts()), ("caps", caps())];
+    object(&fields)
+}
+
+fn device() -> Value {
+    object(&[
+        ("device", text()),
+        ("account", text()),
+        ("scopes", texts()),
+        ("caps", caps()),
+        ("created_at", time()),
+        ("last_seen", time()),
+        ("expires_at", time()),
+        ("revoked_at", maybe(&time())),
+    ])
+}
+
+fn caps() -> Value {
+    json!({
+        "type": "object",
+        "properties": {
+            "amount_per_operation": { "type": "integer", "description": "Minor units." },
+            "amount_per_day": { "type": "integer", "description": "Minor units." },
+            "messages_per_day": { "type": "integer" },
+            "recipients": texts(),
+        },
+    })
+}
+
+fn operation() -> Value {
+    object(&[
+        ("id", one("OperationId")),
+        ("key", text()),
+        ("account", text()),
+        ("from", text()),
+        ("adapter", text()),
+        ("action", text()),
+        ("state", one("State")),
+        ("ordering_key", maybe(&text())),
+        ("outcome", one("Outcome")),
+        ("problem", or_null("Problem")),
+        ("attempts", count()),
+        ("polls", count()),
+        ("created_at", time()),
+        ("expires_at", time()),
+        ("next_at", maybe(&time())),
+        ("ended_at", maybe(&time())),
+    ])
+}
+
+/// What is known of an id that never became an operation.
+fn verdict() -> Value {
+    json!({
+        "type": "object",
+        "properties": { "id": one("OperationId"), "state": words(&["refused", "cancelled"]), "problem": one("Problem") },
+        "required": ["id", "state"],
+    })
+}
+
+/// What happened: the cursor is always there, since more may happen.
+fn events() -> Value {
+    let data = json!({ "type": "object", "description": "As the event's type says." });
+    let event = object(&[("id", text()), ("type", text()), ("at", time()), ("data", data)]);
+    let cursor = json!({ "type": "string", "description": "Where the next question goes on, also after the last event." });
+    let reset =
+        json!({ "type": "boolean", "description": "The cursor was none of ours, or too old: events may have been missed." });
+    let more = json!({ "type": "boolean", "description": "There are more already." });
+    object(&[("events", json!({ "type": "array", "items": event })), ("cursor", cursor), ("reset", reset), ("more", more)])
+}
+
+/// Where an account's consent stands.
+fn consent() -> Value {
+    let status = words(&["not_connected", "from_settings", "active", "needs_consent", "revoking", "revoked"]);
+    json!({
+        "type": "object",
+        "description": "Where an account's consent stands; for adapters with OAuth and keys with the scope `admin`.",
+        "properties": { "status": status, "scope": maybe(&text()), "since": time() },
+        "required": ["status"],
+    })
+}
+
+fn flag() -> Value {
+    json!({ "type": "boolean" })
+}
+
+fn integration() -> Value {
+    let schema = json!({ "type": "object", "description": "A JSON Schema (2020-12)." });
+    let action = object(&[
+        ("version", count()),
+        ("payload", schema.clone()),
+        ("outcome", schema.clone()),
+        ("has_effect", json!({ "type": "boolean" })),
+    ]);
+    let actions = json!({ "type": "object", "additionalProperties": action });
+    let schemas =
+        object(&[("settings", schema.clone()), ("credentials", schema.clone()), ("actions", actions), ("interim", schema)]);
+    json!({
+        "type": "object",
+        "properties": {
+            "adapter": text(),
+            "enabled": { "type": "boolean" },
+            "actions": texts(),
+            "paused": texts(),
+            "settings": {
+                "type": "object",
+                "additionalProperties": text(),
+                "description": "Settings that are no secret. For keys with the scope `admin`.",
+            },
+            "credentials": { "type": "array", "items": text(), "description": "The names of those that are set, never the values." },
+            "missing": texts(),
+            "oauth": consent(),
+            "schemas": schemas,
+        },
+        "required": ["adapter", "enabled", "actions", "paused"],
+    })
+}
+
+fn log_entry() -> Value {
+    object(&[
+        ("id", json!({ "type": "string", "format": "uuid" })),
+        ("operation", one("OperationId")),
+        ("adapter", text()),
+        ("action", text()),
+        ("tenant", text()),
+        ("account", text()),
+        ("from", text()),
+        ("kind", text()),
+        ("opened_at", time()),
+        ("closed_at", maybe(&time())),
+        ("duration_ms", maybe(&json!({ "type": "integer" }))),
+        ("result", maybe(&text())),
+        ("code", maybe(&text())),
+        ("message", maybe(&text())),
+        ("count", count()),
+        ("state_after", or_null("State")),
+    ])
+}
+
+fn adapter_health() -> Value {
+    object(&[
+        ("adapter", text()),
+        ("status", words(&["ok", "degraded", "down", "disabled"])),
+        ("message", text()),
+        ("latency_ms", maybe(&json!({ "type": "integer" }))),
+        ("breaker", words(&["closed", "open", "half_open"])),
+        ("checked_at", time()),
+    ])
+}
+
+fn page(rows: &str, name: &str) -> Value {
+    let cursor = json!({ "type": ["string", "null"], "description": "Ask with it for the next page; null = there is none." });
+    object(&[(rows, list(name)), ("cursor", cursor)])
+}
+
+/// An object of these fields, which are always there.
+fn object(fields: &[(&str, Value)]) -> Value {
+    let names: Vec<_> = fields.iter().map(|(name, _)| *name).collect();
+    let fields: Map<_, _> = fields.iter().map(|(name, schema)| ((*name).to_owned(), schema.clone())).collect();
+    json!({ "type": "object", "properties": fields, "required": names })
+}
+
+fn text() -> Value {
+    json!({ "type": "string" })
+}
+
+fn texts() -> Value {
+    json!({ "type": "array", "items": text() })
+}
+
+fn time() -> Value {
+    json!({ "type": "string", "format": "date-time" })
+}
+
+fn count() -> Value {
+    json!({ "type": "integer", "minimum": 0 })
+}
+
+fn words(words: &[&str]) -> Value {
+    json!({ "type": "string", "enum": words })
+}
+
+fn one(name: &str) -> Value {
+    json!({ "$ref": format!("#/components/schemas/{name}") })
+}
+
+fn list(name: &str) -> Value {
+    json!({ "type": "array", "items": one(name) })
+}
+
+fn or_null(name: &str) -> Value {
+    json!({ "anyOf": [one(name), { "type": "null" }] })
+}
+
+fn maybe(schema: &Value) -> Value {
+    json!({ "anyOf": [schema, { "type": "null" }] })
+}
