@@ -6,7 +6,7 @@
 use std::io;
 use std::time::Duration;
 
-use reqwest::{Client, RequestBuilder};
+use reqwest::{Client, RequestBuilder, StatusCode};
 use tokio::time::sleep;
 
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -46,57 +46,44 @@ impl Callbacks {
 
     /// Posts a signed JSON body; while nobody answers 200, up to `retries` times more.
     pub(crate) async fn post_signed(&self, url: &str, (name, value): (&str, &str), body: String, retries: u32) {
-        let mut pause = RETRY_PAUSE;
-        for left in (0..=retries).rev() {
-            let request =
-                self.client.post(url).header("Content-Type", "application/json").header(name, value).body(body.clone());
-            let taken = request.send().await.is_ok_and(|answer| answer.status() == reqwest::StatusCode::OK);
-            tracing::debug!(taken, "webhook sent");
-            if taken || left == 0 {
-                return;
-            }
-            sleep(pause).await;
-            pause *= 2;
-        }
+        let request = self.client.post(url).header("Content-Type", "application/json").header(name, value).body(body);
+        send_until(request, retries, |status| status == StatusCode::OK).await;
     }
 
     /// Calls an address; while nobody answers 200, up to `retries` times more.
     pub(crate) async fn get(&self, url: &str, retries: u32) {
-        let mut pause = RETRY_PAUSE;
-        for left in (0..=retries).rev() {
-            let taken = self.client.get(url).send().await.is_ok_and(|answer| answer.status() == reqwest::StatusCode::OK);
-            tracing::debug!(taken, "webhook sent");
-            if taken || left == 0 {
-                return;
-            }
-            sleep(pause).await;
-            pause *= 2;
-        }
+        send_until(self.client.get(url), retries, |status| status == StatusCode::OK).await;
     }
 
     /// Posts a form; while nobody answers, up to `retries` times more.
     pub(crate) async fn post_form(&self, url: &str, form: &[(&str, &str)], retries: u32) {
-        let mut pause = RETRY_PAUSE;
-        for left in (0..=retries).rev() {
-            if send(self.client.post(url).form(form)).await || left == 0 {
-                return;
-            }
-            sleep(pause).await;
-            pause *= 2;
-        }
+        send_until(self.client.post(url).form(form), retries, |_| true).await;
     }
 }
 
-/// True if somebody answered, whatever the answer.
-async fn send(request: RequestBuilder) -> bool {
+/// Sends until an answer is `taken`, up to `retries` times more, with longer and longer pauses.
+async fn send_until(request: RequestBuilder, retries: u32, taken: impl Fn(StatusCode) -> bool) {
+    let mut pause = RETRY_PAUSE;
+    for left in (0..=retries).rev() {
+        let again = request.try_clone().expect("a body in memory can be sent again");
+        if send(again).await.is_some_and(&taken) || left == 0 {
+            return;
+        }
+        sleep(pause).await;
+        pause *= 2;
+    }
+}
+
+/// The status of the answer, if there was one.
+async fn send(request: RequestBuilder) -> Option<StatusCode> {
     match request.send().await {
         Ok(answer) => {
             tracing::debug!(status = answer.status().as_u16(), "webhook sent");
-            true
+            Some(answer.status())
         }
         Err(error) => {
             tracing::debug!(error = %error.without_url(), "webhook not answered");
-            false
+            None
         }
     }
 }

@@ -14,25 +14,26 @@ const LATE_MS: u64 = 1_000;
 /// How far apart the two of a double are when the fault does not say.
 const DOUBLE_MS: u64 = 20;
 
-/// The answer of a call that must not have its effect, if the fault says so. `render` writes a provider's error page.
+/// The answer of a call that must not have its effect, as the error, if the fault says so. `render` writes a provider's
+/// error page.
 pub(crate) async fn before(
     line: &Line,
     fault: Option<&Fault>,
     render: impl FnOnce(StatusCode, Option<&str>) -> Response,
-) -> Option<Response> {
-    let fault = fault?;
+) -> Result<(), Response> {
+    let Some(fault) = fault else { return Ok(()) };
     match fault.kind {
         Some(FaultKind::TimeoutBefore) => {
             sleep(fault.answer_delay()).await;
             line.cut();
-            Some(StatusCode::GATEWAY_TIMEOUT.into_response())
+            Err(StatusCode::GATEWAY_TIMEOUT.into_response())
         }
         Some(FaultKind::Status) => {
             sleep(fault.answer_delay()).await;
             let status = fault.status.and_then(|status| StatusCode::from_u16(status).ok());
-            Some(render(status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR), fault.result_code.as_deref()))
+            Err(render(status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR), fault.result_code.as_deref()))
         }
-        Some(FaultKind::TimeoutAfter | FaultKind::Result) | None => None,
+        Some(FaultKind::TimeoutAfter | FaultKind::Result) | None => Ok(()),
     }
 }
 
@@ -44,6 +45,15 @@ pub(crate) async fn after(line: &Line, fault: Option<&Fault>, answer: Response) 
         line.cut();
     }
     answer
+}
+
+/// The outcome that the fault asks for.
+pub(crate) fn result_of(fault: Option<&Fault>) -> Option<&str> {
+    let fault = fault?;
+    match fault.kind {
+        Some(FaultKind::Result | FaultKind::TimeoutAfter) => fault.result_code.as_deref(),
+        Some(FaultKind::TimeoutBefore | FaultKind::Status) | None => None,
+    }
 }
 
 /// The pauses before each sending of the webhook: one as a rule, none when lost.

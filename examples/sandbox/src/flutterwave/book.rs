@@ -5,9 +5,10 @@ use std::collections::HashMap;
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
-use super::request::decimal;
 use crate::clock;
 use crate::fault::Fault;
+use crate::fault_book::Facts;
+use crate::money::{self, decimal};
 
 #[derive(Default)]
 pub(crate) struct Book {
@@ -16,17 +17,23 @@ pub(crate) struct Book {
     refunds: Vec<Refund>,
 }
 
-/// One try to pay.
+/// What is to be paid, and by whom.
 #[derive(Clone)]
-pub(super) struct Transaction {
-    pub(super) id: u64,
+pub(super) struct Payment {
     pub(super) tx_ref: String,
-    pub(super) flw_ref: String,
     /// In hundredths.
     pub(super) amount: u64,
     pub(super) currency: String,
     pub(super) phone: Option<String>,
     pub(super) email: String,
+}
+
+/// One try to pay.
+#[derive(Clone)]
+pub(super) struct Transaction {
+    pub(super) id: u64,
+    pub(super) payment: Payment,
+    pub(super) flw_ref: String,
     pub(super) kind: String,
     pub(super) status: String,
     pub(super) at: DateTime<Utc>,
@@ -35,11 +42,7 @@ pub(super) struct Transaction {
 /// A page where one reference may be paid.
 #[derive(Clone)]
 pub(super) struct Page {
-    pub(super) tx_ref: String,
-    pub(super) amount: u64,
-    pub(super) currency: String,
-    pub(super) phone: Option<String>,
-    pub(super) email: String,
+    pub(super) payment: Payment,
     pub(super) redirect_url: String,
     pub(super) expires: DateTime<Utc>,
     /// What goes wrong with its webhook.
@@ -56,18 +59,36 @@ pub(super) struct Refund {
     pub(super) at: DateTime<Utc>,
 }
 
+impl Payment {
+    /// Whom the ledger names.
+    pub(super) fn payer(&self) -> String {
+        self.phone.clone().unwrap_or_else(|| self.email.clone())
+    }
+
+    pub(super) fn facts(&self) -> Facts {
+        Facts(vec![
+            ("phone", self.phone.clone().unwrap_or_default()),
+            ("amount", money::fact(self.amount)),
+            ("email", self.email.clone()),
+            ("tx_ref", self.tx_ref.clone()),
+        ])
+    }
+}
+
 impl Transaction {
     pub(super) fn json(&self) -> Value {
-        let charged = self.status == "successful";
+        let Payment { tx_ref, currency, phone, email, .. } = &self.payment;
+        let amount = decimal(self.payment.amount);
+        let settled = if self.status == "successful" { amount.clone() } else { json!(0) };
         json!({
             "id": self.id,
-            "tx_ref": self.tx_ref,
+            "tx_ref": tx_ref,
             "flw_ref": self.flw_ref,
-            "amount": decimal(self.amount),
-            "charged_amount": decimal(self.amount),
+            "amount": amount,
+            "charged_amount": amount,
             "app_fee": 0,
             "merchant_fee": 0,
-            "currency": self.currency,
+            "currency": currency,
             // As with Flutterwave this speaks of the processor and not of the money.
             "processor_response": if self.status == "failed" { "The payer declined" } else { "Successful" },
             "auth_model": "LIPA_MPESA",
@@ -76,8 +97,8 @@ impl Transaction {
             "payment_type": self.kind,
             "created_at": clock::stamp(self.at),
             "account_id": 40_021,
-            "amount_settled": if charged { decimal(self.amount) } else { json!(0) },
-            "customer": { "id": 3_120_044, "phone_number": self.phone, "name": "A Payer", "email": self.email },
+            "amount_settled": settled,
+            "customer": { "id": 3_120_044, "phone_number": phone, "name": "A Payer", "email": email },
         })
     }
 }
@@ -114,14 +135,14 @@ impl Book {
 
     /// All of one reference, the newest first.
     pub(super) fn of_reference(&self, tx_ref: &str) -> Vec<Transaction> {
-        self.transactions.iter().rev().filter(|transaction| transaction.tx_ref == tx_ref).cloned().collect()
+        self.transactions.iter().rev().filter(|transaction| transaction.payment.tx_ref == tx_ref).cloned().collect()
     }
 
     /// Ends a transaction; `None` if it was forgotten meanwhile.
     pub(super) fn end(&mut self, id: u64, status: &str, amount: u64) -> Option<Transaction> {
         let transaction = self.transactions.iter_mut().find(|transaction| transaction.id == id)?;
         status.clone_into(&mut transaction.status);
-        transaction.amount = amount;
+        transaction.payment.amount = amount;
         Some(transaction.clone())
     }
 

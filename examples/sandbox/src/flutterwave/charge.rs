@@ -2,23 +2,22 @@
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{ConnectInfo, Query, State};
 use axum::http::HeaderMap;
-use axum::response::{IntoResponse, Response};
+use axum::response::{Response, Result};
 use serde::Deserialize;
 use serde_json::json;
 use tokio::time::sleep;
 
-use super::book::Transaction;
-use super::request::{Body, text};
-use super::{before, invalid, result_of};
+use super::book::{Payment, Transaction};
+use super::request::Body;
+use super::{before, invalid, success};
 use crate::connection::Line;
 use crate::credentials::FLUTTERWAVE_SECRET_HASH;
 use crate::fault::{Adapter, Call, Fault};
-use crate::fault_book::Facts;
 use crate::ledger::{Effect, LedgerEntry};
+use crate::money::text;
 use crate::world::{World, lock};
 use crate::{clock, gate};
 
@@ -44,7 +43,7 @@ const KINDS: [(&str, &str, &str, &[&str]); 5] = [
     ("mobile_money_rwanda", "RWF", "250", &["MTN", "AIRTEL"]),
 ];
 
-fn read(world: &World, kind: &str, headers: &HeaderMap, bytes: &Bytes) -> Result<(Transaction, String), Response> {
+fn read(kind: &str, headers: &HeaderMap, bytes: &Bytes) -> Result<(Payment, String), Response> {
     let body = Body::read(headers, bytes)?;
     let known = KINDS.iter().find(|(name, ..)| *name == kind);
     let (_, currency, country, networks) = known.ok_or_else(|| invalid("type is not valid"))?;
@@ -61,19 +60,14 @@ fn read(world: &World, kind: &str, headers: &HeaderMap, bytes: &Bytes) -> Result
         Some(network) if !networks.contains(&network.as_str()) => return Err(invalid("network is not valid")),
         Some(_) | None => {}
     }
-    let transaction = Transaction {
-        id: new_id(world),
+    let payment = Payment {
         tx_ref: body.tx_ref()?,
-        flw_ref: world.random_alphanumeric(12),
         amount: body.amount()?,
         currency: body.currency()?,
         phone: Some(digits.to_owned()),
         email: body.email("email")?,
-        kind: kind.to_owned(),
-        status: "pending".into(),
-        at: clock::now(),
     };
-    Ok((transaction, body.get("meta.reference").unwrap_or_default()))
+    Ok((payment, body.get("meta.reference").unwrap_or_default()))
 }
 
 pub(super) async fn charge(
@@ -82,30 +76,31 @@ pub(super) async fn charge(
     Query(Kind { kind }): Query<Kind>,
     headers: HeaderMap,
     bytes: Bytes,
-) -> Response {
-    let (transaction, reference) = match read(&world, &kind, &headers, &bytes) {
-        Ok(read) => read,
-        Err(refusal) => return refusal,
-    };
-    let mut facts = facts(&transaction);
+) -> Result<Response> {
+    let (payment, reference) = read(&kind, &headers, &bytes)?;
+    let mut facts = payment.facts();
     facts.0.push(("reference", reference));
     let fault = world.fault(Adapter::Flutterwave, Call::Charge, facts);
-    if let Some(answer) = before(&line, fault.as_ref()).await {
-        return answer;
-    }
-    let answer =
-        Json(json!({ "status": "success", "message": "Charge initiated", "data": transaction.json() })).into_response();
-    let outcome = result_of(fault.as_ref()).unwrap_or("successful").to_owned();
-    begin(&world, transaction, outcome, fault.clone());
-    gate::after(&line, fault.as_ref(), answer).await
+    before(&line, fault.as_ref()).await?;
+    let outcome = gate::result_of(fault.as_ref()).unwrap_or("successful").to_owned();
+    let transaction = begin(&world, payment, &kind, outcome, fault.clone());
+    Ok(gate::after(&line, fault.as_ref(), success("Charge initiated", &transaction.json())).await)
 }
 
 /// Puts a transaction into the book and has its payer answer later.
-pub(super) fn begin(world: &Arc<World>, transaction: Transaction, outcome: String, fault: Option<Fault>) {
-    let (id, amount) = (transaction.id, transaction.amount);
-    lock(&world.flutterwave).add(transaction);
+pub(super) fn begin(world: &Arc<World>, payment: Payment, kind: &str, outcome: String, fault: Option<Fault>) -> Transaction {
+    let (id, amount) = (new_id(world), payment.amount);
+    let transaction = Transaction {
+        id,
+        payment,
+        flw_ref: world.random_alphanumeric(12),
+        kind: kind.to_owned(),
+        status: "pending".into(),
+        at: clock::now(),
+    };
+    lock(&world.flutterwave).add(transaction.clone());
     if outcome == NEVER {
-        return;
+        return transaction;
     }
     let later = Arc::clone(world);
     world.later(async move {
@@ -118,6 +113,7 @@ pub(super) fn begin(world: &Arc<World>, transaction: Transaction, outcome: Strin
         let Some(ended) = settle(&later, id, status, amount) else { return };
         tell(&later, &ended, fault.as_ref()).await;
     });
+    transaction
 }
 
 /// Ends the transaction; a successful one moves money.
@@ -125,11 +121,11 @@ fn settle(world: &World, id: u64, status: &str, amount: u64) -> Option<Transacti
     let ended = lock(&world.flutterwave).end(id, status, amount)?;
     if status == "successful" {
         lock(&world.ledger).push(LedgerEntry {
-            to: Some(ended.phone.clone().unwrap_or_else(|| ended.email.clone())),
+            to: Some(ended.payment.payer()),
             amount: Some(text(amount)),
-            currency: Some(ended.currency.clone()),
+            currency: Some(ended.payment.currency.clone()),
             provider_id: Some(id.to_string()),
-            request_id: Some(ended.tx_ref.clone()),
+            request_id: Some(ended.payment.tx_ref.clone()),
             ..LedgerEntry::new(Adapter::Flutterwave, Effect::MoneyIn)
         });
     }
@@ -147,16 +143,6 @@ async fn tell(world: &World, ended: &Transaction, fault: Option<&Fault>) {
         sleep(pause).await;
         world.callbacks.post_signed(&url, ("verif-hash", FLUTTERWAVE_SECRET_HASH), body.clone(), RETRIES).await;
     }
-}
-
-pub(super) fn facts(transaction: &Transaction) -> Facts {
-    let amount = text(transaction.amount);
-    Facts(vec![
-        ("phone", transaction.phone.clone().unwrap_or_default()),
-        ("amount", amount.strip_suffix(".00").unwrap_or(&amount).to_owned()),
-        ("email", transaction.email.clone()),
-        ("tx_ref", transaction.tx_ref.clone()),
-    ])
 }
 
 /// A number that neither a transaction nor a refund has.

@@ -12,18 +12,19 @@ mod transactions;
 
 use std::sync::Arc;
 
-use axum::http::{HeaderMap, StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response, Result};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde_json::{Value, json};
 
 pub(crate) use self::book::Book;
-pub(crate) use self::request::{decimal, hundredths, text};
 use crate::connection::Line;
 use crate::credentials::FLUTTERWAVE_SECRET_KEY;
-use crate::fault::{Fault, FaultKind};
+use crate::fault::{Adapter, Call, Fault};
+use crate::fault_book::Facts;
 use crate::gate;
+use crate::incoming::authorization;
 use crate::world::World;
 
 pub(crate) fn router() -> Router<Arc<World>> {
@@ -41,11 +42,10 @@ pub(crate) fn router() -> Router<Arc<World>> {
         .fallback(|| async { refusal(StatusCode::NOT_FOUND, "Cannot find this route") })
 }
 
-async fn balance(headers: HeaderMap) -> Response {
-    if let Err(refusal) = authorise(&headers) {
-        return refusal;
-    }
-    success("Wallet balance fetched", &json!({ "currency": "KES", "available_balance": 250_000, "ledger_balance": 250_000 }))
+async fn balance(headers: HeaderMap) -> Result<Response> {
+    authorise(&headers)?;
+    let data = json!({ "currency": "KES", "available_balance": 250_000, "ledger_balance": 250_000 });
+    Ok(success("Wallet balance fetched", &data))
 }
 
 /// The envelope of every refusal.
@@ -62,38 +62,41 @@ fn success(message: &str, data: &Value) -> Response {
     Json(json!({ "status": "success", "message": message, "data": data })).into_response()
 }
 
-/// A page of a list.
-fn page(message: &str, items: &[Value], page: usize) -> Response {
+/// Answers with a page of a list.
+async fn page(
+    world: &World,
+    line: &Line,
+    facts: Facts,
+    message: &str,
+    items: &[Value],
+    page: Option<usize>,
+) -> Result<Response> {
     const ITEMS: usize = 10;
+    let fault = world.fault(Adapter::Flutterwave, Call::Query, facts);
+    before(line, fault.as_ref()).await?;
+    let page = page.unwrap_or(1);
     let total_pages = items.len().div_ceil(ITEMS);
     let data: Vec<&Value> = items.iter().skip(page.saturating_sub(1) * ITEMS).take(ITEMS).collect();
     let info = json!({ "total": items.len(), "current_page": page, "total_pages": total_pages });
-    Json(json!({ "status": "success", "message": message, "meta": { "page_info": info }, "data": data })).into_response()
+    let answer = json!({ "status": "success", "message": message, "meta": { "page_info": info }, "data": data });
+    Ok(gate::after(line, fault.as_ref(), Json(answer).into_response()).await)
 }
 
 fn authorise(headers: &HeaderMap) -> Result<(), Response> {
-    let Some(key) = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()?.strip_prefix("Bearer ")) else {
-        return Err(refusal(StatusCode::UNAUTHORIZED, "Authorization required"));
-    };
-    if key == FLUTTERWAVE_SECRET_KEY { Ok(()) } else { Err(refusal(StatusCode::UNAUTHORIZED, "Invalid authorization key")) }
+    match authorization(headers, "Bearer") {
+        Some(FLUTTERWAVE_SECRET_KEY) => Ok(()),
+        Some(_) => Err(refusal(StatusCode::UNAUTHORIZED, "Invalid authorization key")),
+        None => Err(refusal(StatusCode::UNAUTHORIZED, "Authorization required")),
+    }
 }
 
 /// What a fault makes of the call before it has any effect. The code of a `status` fault is the message of its envelope;
 /// without one a 503 is Flutterwave's own time-out, and every other status a page.
-async fn before(line: &Line, fault: Option<&Fault>) -> Option<Response> {
+async fn before(line: &Line, fault: Option<&Fault>) -> Result<(), Response> {
     gate::before(line, fault, |status, message| match message {
         Some(message) => refusal(status, message),
         None if status == StatusCode::SERVICE_UNAVAILABLE => refusal(status, "An error occurred. Please contact support"),
         None => (status, "<html><body>The gateway has no more to say.</body></html>").into_response(),
     })
     .await
-}
-
-/// The outcome a fault asks for.
-fn result_of(fault: Option<&Fault>) -> Option<&str> {
-    let fault = fault?;
-    match fault.kind {
-        Some(FaultKind::Result | FaultKind::TimeoutAfter) => fault.result_code.as_deref(),
-        Some(FaultKind::TimeoutBefore | FaultKind::Status) | None => None,
-    }
 }

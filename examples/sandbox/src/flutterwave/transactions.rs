@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use axum::extract::{ConnectInfo, Path, Query, State};
 use axum::http::HeaderMap;
-use axum::response::Response;
+use axum::response::{Response, Result};
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::book::Transaction;
-use super::{authorise, before, charge, invalid, page, result_of, success};
+use super::{authorise, before, invalid, page, success};
 use crate::connection::Line;
 use crate::fault::{Adapter, Call};
 use crate::fault_book::Facts;
@@ -21,7 +21,7 @@ const NOT_FOUND: &str = "No transaction was found for this id";
 #[derive(Deserialize)]
 pub(super) struct Filter {
     tx_ref: Option<String>,
-    page: Option<usize>,
+    pub(super) page: Option<usize>,
 }
 
 pub(super) async fn verify(
@@ -29,7 +29,7 @@ pub(super) async fn verify(
     ConnectInfo(line): ConnectInfo<Line>,
     Path(id): Path<String>,
     headers: HeaderMap,
-) -> Response {
+) -> Result<Response> {
     let found = id.parse().ok().and_then(|id| lock(&world.flutterwave).transaction(id).cloned());
     tell(&world, &line, &headers, found).await
 }
@@ -39,23 +39,19 @@ pub(super) async fn verify_by_reference(
     ConnectInfo(line): ConnectInfo<Line>,
     Query(filter): Query<Filter>,
     headers: HeaderMap,
-) -> Response {
-    let Some(tx_ref) = filter.tx_ref else { return invalid("tx_ref is required") };
+) -> Result<Response> {
+    let tx_ref = filter.tx_ref.ok_or_else(|| invalid("tx_ref is required"))?;
     let found = lock(&world.flutterwave).of_reference(&tx_ref).into_iter().next();
     tell(&world, &line, &headers, found).await
 }
 
 /// A `result` fault says another status than is so, or `not_found`.
-async fn tell(world: &World, line: &Line, headers: &HeaderMap, found: Option<Transaction>) -> Response {
-    if let Err(refusal) = authorise(headers) {
-        return refusal;
-    }
-    let facts = found.as_ref().map_or_else(Facts::default, charge::facts);
+async fn tell(world: &World, line: &Line, headers: &HeaderMap, found: Option<Transaction>) -> Result<Response> {
+    authorise(headers)?;
+    let facts = found.as_ref().map_or_else(Facts::default, |found| found.payment.facts());
     let fault = world.fault(Adapter::Flutterwave, Call::Query, facts);
-    if let Some(answer) = before(line, fault.as_ref()).await {
-        return answer;
-    }
-    let answer = match (found, result_of(fault.as_ref())) {
+    before(line, fault.as_ref()).await?;
+    let answer = match (found, gate::result_of(fault.as_ref())) {
         (None, _) | (_, Some("not_found")) => invalid(NOT_FOUND),
         (Some(found), said) => {
             let mut data = found.json();
@@ -65,7 +61,7 @@ async fn tell(world: &World, line: &Line, headers: &HeaderMap, found: Option<Tra
             success("Transaction fetched successfully", &data)
         }
     };
-    gate::after(line, fault.as_ref(), answer).await
+    Ok(gate::after(line, fault.as_ref(), answer).await)
 }
 
 pub(super) async fn list(
@@ -73,17 +69,11 @@ pub(super) async fn list(
     ConnectInfo(line): ConnectInfo<Line>,
     Query(filter): Query<Filter>,
     headers: HeaderMap,
-) -> Response {
-    if let Err(refusal) = authorise(&headers) {
-        return refusal;
-    }
+) -> Result<Response> {
+    authorise(&headers)?;
     let tx_ref = filter.tx_ref.unwrap_or_default();
     let found = lock(&world.flutterwave).of_reference(&tx_ref);
-    let facts = found.first().map_or_else(Facts::default, charge::facts);
-    let fault = world.fault(Adapter::Flutterwave, Call::Query, facts);
-    if let Some(answer) = before(&line, fault.as_ref()).await {
-        return answer;
-    }
+    let facts = found.first().map_or_else(Facts::default, |found| found.payment.facts());
     let found: Vec<Value> = found.iter().map(Transaction::json).collect();
-    gate::after(&line, fault.as_ref(), page("Transactions fetched", &found, filter.page.unwrap_or(1))).await
+    page(&world, &line, facts, "Transactions fetched", &found, filter.page).await
 }

@@ -61,10 +61,9 @@ pub(super) struct File {
 /// An upload under way.
 #[derive(Clone)]
 pub(super) struct Session {
-    /// Without its bytes.
+    /// With the bytes that have come so far.
     pub(super) file: File,
     pub(super) total: usize,
-    pub(super) bytes: Vec<u8>,
     pub(super) is_whole: bool,
 }
 

@@ -6,12 +6,12 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::{ConnectInfo, Path, Query, State};
 use axum::http::{HeaderMap, StatusCode};
-use axum::response::{IntoResponse, Response};
+use axum::response::{IntoResponse, Response, Result};
 use chrono::TimeDelta;
 use serde_json::{Value, json};
 
 use super::book::{File, parent_of};
-use super::{FOLDER, before, closed, error, text};
+use super::{FOLDER, authorise, before, error, text};
 use crate::connection::Line;
 use crate::fault::{Adapter, Call};
 use crate::fault_book::Facts;
@@ -22,11 +22,9 @@ const IDS_MAX: usize = 1_000;
 
 type Parameters = Query<HashMap<String, String>>;
 
-pub(super) async fn about(State(world): State<Arc<World>>, headers: HeaderMap) -> Response {
-    if let Some(refused) = closed(&world, &headers) {
-        return refused;
-    }
-    Json(json!({ "storageQuota": { "limit": "16106127360", "usage": "1024" } })).into_response()
+pub(super) async fn about(State(world): State<Arc<World>>, headers: HeaderMap) -> Result<Response> {
+    authorise(&world, &headers)?;
+    Ok(Json(json!({ "storageQuota": { "limit": "16106127360", "usage": "1024" } })).into_response())
 }
 
 pub(super) async fn generate_ids(
@@ -34,21 +32,16 @@ pub(super) async fn generate_ids(
     ConnectInfo(line): ConnectInfo<Line>,
     Query(asked): Parameters,
     headers: HeaderMap,
-) -> Response {
-    if let Some(refused) = closed(&world, &headers) {
-        return refused;
-    }
+) -> Result<Response> {
+    authorise(&world, &headers)?;
     let fault = world.fault(Adapter::GoogleDrive, Call::Ids, Facts::default());
-    if let Some(answer) = before(&line, fault.as_ref()).await {
-        return answer;
-    }
+    before(&line, fault.as_ref()).await?;
     let count = asked.get("count").map_or(Ok(10), |count| count.parse::<usize>());
-    let Some(count) = count.ok().filter(|count| (1..=IDS_MAX).contains(count)) else {
-        return error(StatusCode::BAD_REQUEST, "invalidParameter");
-    };
+    let count = count.ok().filter(|count| (1..=IDS_MAX).contains(count));
+    let count = count.ok_or_else(|| error(StatusCode::BAD_REQUEST, "invalidParameter"))?;
     let ids: Vec<String> = (0..count).map(|_| format!("1{}", world.random_hex(16))).collect();
     let answer = Json(json!({ "kind": "drive#generatedIds", "space": "drive", "ids": ids })).into_response();
-    gate::after(&line, fault.as_ref(), answer).await
+    Ok(gate::after(&line, fault.as_ref(), answer).await)
 }
 
 /// A file's metadata, as a create without bytes or a session begins it. The reason says what is wrong.
@@ -81,25 +74,18 @@ pub(super) async fn make_folder(
     ConnectInfo(line): ConnectInfo<Line>,
     headers: HeaderMap,
     Json(body): Json<Value>,
-) -> Response {
-    if let Some(refused) = closed(&world, &headers) {
-        return refused;
-    }
+) -> Result<Response> {
+    authorise(&world, &headers)?;
     let facts = Facts(vec![("name", text(&body, "name").unwrap_or_default().to_owned())]);
     let fault = world.fault(Adapter::GoogleDrive, Call::Folder, facts);
-    if let Some(answer) = before(&line, fault.as_ref()).await {
-        return answer;
-    }
+    before(&line, fault.as_ref()).await?;
     if text(&body, "mimeType") != Some(FOLDER) {
-        return error(StatusCode::BAD_REQUEST, "invalid");
+        return Ok(error(StatusCode::BAD_REQUEST, "invalid"));
     }
-    let folder = match read(&world, &body) {
-        Ok(folder) => folder,
-        Err(refused) => return refused,
-    };
+    let folder = read(&world, &body)?;
     let answer = Json(json!({ "id": folder.id })).into_response();
     store(&world, folder);
-    gate::after(&line, fault.as_ref(), answer).await
+    Ok(gate::after(&line, fault.as_ref(), answer).await)
 }
 
 /// Stores it, once: an id that two sessions race for is the first one's.
@@ -139,23 +125,19 @@ pub(super) async fn show(
     Path(id): Path<String>,
     Query(asked): Parameters,
     headers: HeaderMap,
-) -> Response {
-    if let Some(refused) = closed(&world, &headers) {
-        return refused;
-    }
+) -> Result<Response> {
+    authorise(&world, &headers)?;
     let media = asked.get("alt").is_some_and(|alt| alt == "media");
     let found = lock(&world.google_drive).file(&id).cloned();
     let call = if media { Call::Download } else { Call::Get };
     let fault = world.fault(Adapter::GoogleDrive, call, found.as_ref().map_or_else(Facts::default, facts));
-    if let Some(answer) = before(&line, fault.as_ref()).await {
-        return answer;
-    }
+    before(&line, fault.as_ref()).await?;
     let answer = match found {
         None => error(StatusCode::NOT_FOUND, "notFound"),
         Some(file) if media => file.bytes.into_response(),
         Some(file) => Json(json_of(&file)).into_response(),
     };
-    gate::after(&line, fault.as_ref(), answer).await
+    Ok(gate::after(&line, fault.as_ref(), answer).await)
 }
 
 pub(super) async fn change(
@@ -164,22 +146,18 @@ pub(super) async fn change(
     Path(id): Path<String>,
     headers: HeaderMap,
     Json(body): Json<Value>,
-) -> Response {
-    if let Some(refused) = closed(&world, &headers) {
-        return refused;
-    }
+) -> Result<Response> {
+    authorise(&world, &headers)?;
     let found = lock(&world.google_drive).file(&id).cloned();
     let fault = world.fault(Adapter::GoogleDrive, Call::Delete, found.as_ref().map_or_else(Facts::default, facts));
-    if let Some(answer) = before(&line, fault.as_ref()).await {
-        return answer;
-    }
+    before(&line, fault.as_ref()).await?;
     let (Some(_), Some(trashed)) = (found, body.get("trashed").and_then(Value::as_bool)) else {
-        return error(StatusCode::NOT_FOUND, "notFound");
+        return Ok(error(StatusCode::NOT_FOUND, "notFound"));
     };
     let entry = lock(&world.google_drive).set_trashed(&id, trashed);
     entry.into_iter().for_each(|entry| lock(&world.ledger).push(entry));
     let answer = Json(json!({ "id": id, "trashed": trashed })).into_response();
-    gate::after(&line, fault.as_ref(), answer).await
+    Ok(gate::after(&line, fault.as_ref(), answer).await)
 }
 
 pub(super) fn facts(file: &File) -> Facts {

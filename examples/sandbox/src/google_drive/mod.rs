@@ -11,7 +11,7 @@ mod upload;
 
 use std::sync::Arc;
 
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
@@ -20,8 +20,9 @@ use serde_json::{Value, json};
 pub(crate) use self::book::Book;
 use crate::clock;
 use crate::connection::Line;
-use crate::fault::{Fault, FaultKind};
+use crate::fault::Fault;
 use crate::gate;
+use crate::incoming::authorization;
 use crate::world::{World, lock};
 
 const FOLDER: &str = "application/vnd.google-apps.folder";
@@ -50,31 +51,21 @@ fn error(status: StatusCode, reason: &str) -> Response {
 }
 
 /// Refuses who has no token that is still good.
-fn closed(world: &World, headers: &HeaderMap) -> Option<Response> {
-    let token = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
-    match token {
-        Some(token) if lock(&world.google_drive).is_access_token(token, clock::now()) => None,
-        Some(_) | None => Some(error(StatusCode::UNAUTHORIZED, "authError")),
+fn authorise(world: &World, headers: &HeaderMap) -> Result<(), Response> {
+    match authorization(headers, "Bearer") {
+        Some(token) if lock(&world.google_drive).is_access_token(token, clock::now()) => Ok(()),
+        Some(_) | None => Err(error(StatusCode::UNAUTHORIZED, "authError")),
     }
 }
 
 /// What a fault makes of the call before it has any effect. The code of a `status` fault is the error's reason.
-async fn before(line: &Line, fault: Option<&Fault>) -> Option<Response> {
+async fn before(line: &Line, fault: Option<&Fault>) -> Result<(), Response> {
     gate::before(line, fault, |status, reason| match reason {
         Some(reason) => error(status, reason),
         None if status == StatusCode::UNAUTHORIZED => error(status, "authError"),
         None => (status, "<html><body>Error</body></html>").into_response(),
     })
     .await
-}
-
-/// The outcome a fault asks for.
-fn result_of(fault: Option<&Fault>) -> Option<&str> {
-    let fault = fault?;
-    match fault.kind {
-        Some(FaultKind::Result | FaultKind::TimeoutAfter) => fault.result_code.as_deref(),
-        Some(FaultKind::TimeoutBefore | FaultKind::Status) | None => None,
-    }
 }
 
 fn text<'a>(body: &'a Value, name: &str) -> Option<&'a str> {

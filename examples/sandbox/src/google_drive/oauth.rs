@@ -5,8 +5,8 @@ use std::sync::Arc;
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{ConnectInfo, RawQuery, State};
-use axum::http::{HeaderMap, StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response, Result};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::TimeDelta;
@@ -14,11 +14,11 @@ use reqwest::Url;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
+use super::before;
 use super::book::Consent;
-use super::{before, result_of};
 use crate::connection::Line;
 use crate::credentials::{GOOGLE_DRIVE_CLIENT_ID, GOOGLE_DRIVE_CLIENT_SECRET};
-use crate::fault::{Adapter, Call, FaultKind};
+use crate::fault::{Adapter, Call};
 use crate::fault_book::Facts;
 use crate::world::{World, lock};
 use crate::{clock, gate};
@@ -47,12 +47,10 @@ pub(super) async fn consent(
     State(world): State<Arc<World>>,
     ConnectInfo(line): ConnectInfo<Line>,
     RawQuery(query): RawQuery,
-) -> Response {
+) -> Result<Response> {
     let asked = form(&query.unwrap_or_default());
     let fault = world.fault(Adapter::GoogleDrive, Call::Authorize, Facts::default());
-    if let Some(answer) = before(&line, fault.as_ref()).await {
-        return answer;
-    }
+    before(&line, fault.as_ref()).await?;
     let good = get(&asked, "client_id") == GOOGLE_DRIVE_CLIENT_ID
         && get(&asked, "response_type") == "code"
         && get(&asked, "code_challenge_method") == "S256"
@@ -60,10 +58,10 @@ pub(super) async fn consent(
         && !get(&asked, "state").is_empty()
         && get(&asked, "scope").starts_with(SCOPE_PREFIX);
     let Some(mut back) = Url::parse(get(&asked, "redirect_uri")).ok().filter(|_| good) else {
-        return (StatusCode::BAD_REQUEST, "<html><body>Error 400: invalid_request</body></html>").into_response();
+        return Ok((StatusCode::BAD_REQUEST, "<html><body>Error 400: invalid_request</body></html>").into_response());
     };
     back.query_pairs_mut().append_pair("state", get(&asked, "state"));
-    match result_of(fault.as_ref()) {
+    match gate::result_of(fault.as_ref()) {
         Some(word) if word != "unticked" => {
             back.query_pairs_mut().append_pair("error", word);
         }
@@ -80,7 +78,7 @@ pub(super) async fn consent(
             back.query_pairs_mut().extend_pairs([("code", code.as_str()), ("scope", scope), ("authuser", "0")]);
         }
     }
-    gate::after(&line, fault.as_ref(), to(back.as_str())).await
+    Ok(gate::after(&line, fault.as_ref(), to(back.as_str())).await)
 }
 
 fn refusal(status: StatusCode, word: &str) -> Response {
@@ -89,17 +87,17 @@ fn refusal(status: StatusCode, word: &str) -> Response {
 
 /// The token address. Outcomes: an error's word; `rotate` replaces the refresh token; `short` gives a token of one second;
 /// `no_refresh_token` keeps it back.
-pub(super) async fn token(State(world): State<Arc<World>>, ConnectInfo(line): ConnectInfo<Line>, bytes: Bytes) -> Response {
+pub(super) async fn token(
+    State(world): State<Arc<World>>,
+    ConnectInfo(line): ConnectInfo<Line>,
+    bytes: Bytes,
+) -> Result<Response> {
     let asked = form(&String::from_utf8_lossy(&bytes));
     let facts = Facts(vec![("grant_type", get(&asked, "grant_type").to_owned())]);
     let fault = world.fault(Adapter::GoogleDrive, Call::Token, facts);
-    if let Some(answer) = before(&line, fault.as_ref()).await {
-        return answer;
-    }
-    let answer = exchange(&world, &asked, fault.as_ref().and_then(|fault| result_of(Some(fault))));
-    // A slow answer, to see who waits for whom.
-    let slow = fault.filter(|fault| fault.kind.is_some() || fault.delay_ms.is_some());
-    gate::after(&line, slow.as_ref().filter(|fault| fault.kind != Some(FaultKind::Status)), answer).await
+    before(&line, fault.as_ref()).await?;
+    let answer = exchange(&world, &asked, gate::result_of(fault.as_ref()));
+    Ok(gate::after(&line, fault.as_ref(), answer).await)
 }
 
 fn exchange(world: &World, asked: &Form, outcome: Option<&str>) -> Response {
@@ -154,15 +152,12 @@ fn exchange(world: &World, asked: &Form, outcome: Option<&str>) -> Response {
 pub(super) async fn revoke(
     State(world): State<Arc<World>>,
     ConnectInfo(line): ConnectInfo<Line>,
-    _: HeaderMap,
     bytes: Bytes,
-) -> Response {
+) -> Result<Response> {
     let asked = form(&String::from_utf8_lossy(&bytes));
     let fault = world.fault(Adapter::GoogleDrive, Call::Revoke, Facts::default());
-    if let Some(answer) = before(&line, fault.as_ref()).await {
-        return answer;
-    }
+    before(&line, fault.as_ref()).await?;
     let known = lock(&world.google_drive).revoke(get(&asked, "token"));
     let answer = if known { Json(json!({})).into_response() } else { refusal(StatusCode::BAD_REQUEST, "invalid_token") };
-    gate::after(&line, fault.as_ref(), answer).await
+    Ok(gate::after(&line, fault.as_ref(), answer).await)
 }

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::{ConnectInfo, Query, State};
 use axum::http::{HeaderMap, StatusCode};
-use axum::response::{IntoResponse, Response};
+use axum::response::{IntoResponse, Response, Result};
 use serde_json::{Value, json};
 
 use super::book::{File, parent_of};
-use super::{before, closed, error, files, result_of};
+use super::{authorise, before, error, files};
 use crate::connection::Line;
 use crate::fault::{Adapter, Call};
 use crate::fault_book::Facts;
@@ -95,19 +95,16 @@ pub(super) async fn list(
     ConnectInfo(line): ConnectInfo<Line>,
     Query(asked): Query<HashMap<String, String>>,
     headers: HeaderMap,
-) -> Response {
-    if let Some(refused) = closed(&world, &headers) {
-        return refused;
-    }
+) -> Result<Response> {
+    authorise(&world, &headers)?;
     let get = |name: &str| asked.get(name).map(String::as_str).unwrap_or_default();
-    let Some(terms) = read(get("q")) else { return error(StatusCode::BAD_REQUEST, "invalid") };
+    let invalid = || error(StatusCode::BAD_REQUEST, "invalid");
+    let terms = read(get("q")).ok_or_else(invalid)?;
     let name = terms.iter().find_map(|term| if let Term::Named(name) = term { Some(name.clone()) } else { None });
     let call = if name.is_some() { Call::Find } else { Call::List };
     let fault = world.fault(Adapter::GoogleDrive, call, Facts(vec![("name", name.unwrap_or_default())]));
-    if let Some(answer) = before(&line, fault.as_ref()).await {
-        return answer;
-    }
-    let lagging = result_of(fault.as_ref()) == Some(LAG);
+    before(&line, fault.as_ref()).await?;
+    let lagging = gate::result_of(fault.as_ref()) == Some(LAG);
     let mut found: Vec<File> =
         lock(&world.google_drive).files().filter(|file| terms.iter().all(|term| term.holds(file))).cloned().collect();
     match get("orderBy") {
@@ -121,14 +118,14 @@ pub(super) async fn list(
         "" => Some(0),
         token => token.strip_prefix("page-").and_then(|number| number.parse::<usize>().ok()),
     };
-    let Some(skip) = skip else { return error(StatusCode::BAD_REQUEST, "invalid") };
+    let skip = skip.ok_or_else(invalid)?;
     let more = found.len() > skip + size;
     let page: Vec<Value> = found.iter().skip(skip).take(size).filter(|_| !lagging).map(files::json_of).collect();
     let mut answer = json!({ "files": page, "incompleteSearch": false });
     if more && get("fields").contains("nextPageToken") {
         answer["nextPageToken"] = json!(format!("page-{}", skip + size));
     }
-    gate::after(&line, fault.as_ref(), Json(answer).into_response()).await
+    Ok(gate::after(&line, fault.as_ref(), Json(answer).into_response()).await)
 }
 
 #[cfg(test)]

@@ -7,14 +7,14 @@ use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{ConnectInfo, Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use axum::response::{IntoResponse, Response, Result};
 
 use super::book::{File, Session};
-use super::{before, closed, error, files, result_of};
+use super::{authorise, before, error, files};
 use crate::connection::Line;
 use crate::fault::{Adapter, Call};
-use crate::gate;
 use crate::world::{World, lock};
+use crate::{gate, incoming};
 
 /// As the outcome of a chunk's fault: the session is forgotten, with nothing stored.
 const LOST: &str = "lost";
@@ -33,29 +33,21 @@ pub(super) async fn open(
     Query(asked): Parameters,
     headers: HeaderMap,
     bytes: Bytes,
-) -> Response {
-    if let Some(refused) = closed(&world, &headers) {
-        return refused;
-    }
-    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-    let total = text("x-upload-content-length").and_then(|total| total.parse().ok());
+) -> Result<Response> {
+    authorise(&world, &headers)?;
+    let total = incoming::header(&headers, "x-upload-content-length").and_then(|total| total.parse().ok());
     let (true, Some(total)) = (asked.get("uploadType").is_some_and(|kind| kind == "resumable"), total) else {
-        return error(StatusCode::BAD_REQUEST, "invalid");
+        return Ok(error(StatusCode::BAD_REQUEST, "invalid"));
     };
-    let file = match files::read(&world, &serde_json::from_slice(&bytes).unwrap_or_default()) {
-        Ok(file) => file,
-        Err(refused) => return refused,
-    };
+    let file = files::read(&world, &serde_json::from_slice(&bytes).unwrap_or_default())?;
     let fault = world.fault(Adapter::GoogleDrive, Call::Open, files::facts(&file));
-    if let Some(answer) = before(&line, fault.as_ref()).await {
-        return answer;
-    }
+    before(&line, fault.as_ref()).await?;
     let id = world.random_hex(16);
-    let host = text("host").unwrap_or("localhost");
+    let host = incoming::host(&headers);
     let address = format!("http://{host}/google_drive/upload/drive/v3/files?uploadType=resumable&upload_id={id}");
-    lock(&world.google_drive).add_session(id, Session { file, total, bytes: Vec::new(), is_whole: false });
+    lock(&world.google_drive).add_session(id, Session { file, total, is_whole: false });
     let answer = (StatusCode::OK, [(header::LOCATION, address)]).into_response();
-    gate::after(&line, fault.as_ref(), answer).await
+    Ok(gate::after(&line, fault.as_ref(), answer).await)
 }
 
 /// Where the sent bytes begin; none for the question.
@@ -84,26 +76,18 @@ pub(super) async fn put(
     Query(asked): Parameters,
     headers: HeaderMap,
     bytes: Bytes,
-) -> Response {
-    if let Some(refused) = closed(&world, &headers) {
-        return refused;
-    }
+) -> Result<Response> {
+    authorise(&world, &headers)?;
     let id = asked.get("upload_id").cloned().unwrap_or_default();
-    let Some(session) = lock(&world.google_drive).session(&id).cloned() else {
-        return StatusCode::NOT_FOUND.into_response();
-    };
-    let Some(range) = range(&headers, bytes.len(), session.total) else {
-        return error(StatusCode::BAD_REQUEST, "invalid");
-    };
+    let session = lock(&world.google_drive).session(&id).cloned().ok_or(StatusCode::NOT_FOUND)?;
+    let range = range(&headers, bytes.len(), session.total).ok_or_else(|| error(StatusCode::BAD_REQUEST, "invalid"))?;
     let call = if matches!(range, Range::Question) { Call::Status } else { Call::Chunk };
     let fault = world.fault(Adapter::GoogleDrive, call, files::facts(&session.file));
-    if let Some(answer) = before(&line, fault.as_ref()).await {
-        return answer;
-    }
-    let answer = match (range, result_of(fault.as_ref())) {
+    before(&line, fault.as_ref()).await?;
+    let answer = match (range, gate::result_of(fault.as_ref())) {
         (_, Some(word @ (LOST | GONE))) => {
             lock(&world.google_drive).end_session(&id);
-            if word == GONE { StatusCode::GONE.into_response() } else { StatusCode::NOT_FOUND.into_response() }
+            if word == GONE { StatusCode::GONE } else { StatusCode::NOT_FOUND }.into_response()
         }
         (Range::Question, _) => standing(&session),
         (Range::From(first), outcome) => {
@@ -117,27 +101,28 @@ pub(super) async fn put(
             }
         }
     };
-    gate::after(&line, fault.as_ref(), answer).await
+    Ok(gate::after(&line, fault.as_ref(), answer).await)
 }
 
 /// Adds bytes where they belong; stores the file when it is whole.
 fn take(world: &World, id: &str, first: usize, bytes: &[u8]) -> Response {
-    let (session, file) = {
+    let session = {
         let mut book = lock(&world.google_drive);
         let Some(session) = book.session(id) else { return StatusCode::NOT_FOUND.into_response() };
         if !session.is_whole {
-            if first > session.bytes.len() {
+            let taken = &mut session.file.bytes;
+            if first > taken.len() {
                 return error(StatusCode::BAD_REQUEST, "invalid");
             }
-            session.bytes.truncate(first);
-            session.bytes.extend_from_slice(bytes);
-            session.is_whole = session.bytes.len() == session.total;
+            taken.truncate(first);
+            taken.extend_from_slice(bytes);
+            session.is_whole = taken.len() == session.total;
         }
-        (session.clone(), File { bytes: session.bytes.clone(), ..session.file.clone() })
+        session.clone()
     };
     // The second session of one id meets the file of the first.
     let stored = |file: &File| lock(&world.google_drive).file(&file.id).is_some_and(|known| known.bytes == file.bytes);
-    if session.is_whole && !files::store(world, file.clone()) && !stored(&file) {
+    if session.is_whole && !files::store(world, session.file.clone()) && !stored(&session.file) {
         return error(StatusCode::CONFLICT, "fileIdInUse");
     }
     standing(&session)
@@ -145,11 +130,10 @@ fn take(world: &World, id: &str, first: usize, bytes: &[u8]) -> Response {
 
 fn standing(session: &Session) -> Response {
     if session.is_whole {
-        let file = File { bytes: session.bytes.clone(), ..session.file.clone() };
-        return Json(files::json_of(&file)).into_response();
+        return Json(files::json_of(&session.file)).into_response();
     }
     let status = StatusCode::PERMANENT_REDIRECT;
-    match session.bytes.len() {
+    match session.file.bytes.len() {
         0 => status.into_response(),
         safe => (status, [(header::RANGE, format!("bytes=0-{}", safe - 1))]).into_response(),
     }

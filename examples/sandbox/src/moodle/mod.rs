@@ -11,12 +11,11 @@ mod grades;
 mod request;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::body::Bytes;
 use axum::extract::{ConnectInfo, State};
 use axum::http::{HeaderMap, StatusCode, header};
-use axum::response::{Html, IntoResponse, Response};
+use axum::response::{Html, IntoResponse, Response, Result};
 use axum::routing::post;
 use axum::{Json, Router};
 use serde_json::{Value, json};
@@ -27,11 +26,8 @@ use self::request::Request;
 use crate::connection::Line;
 use crate::credentials::MOODLE_TOKEN;
 use crate::fault::{Adapter, Call, CallbackFault, Fault, FaultKind};
-use crate::gate;
 use crate::world::{World, lock};
-
-/// How late an effect is that comes after its caller has gone, when the fault does not say.
-const LATE: Duration = Duration::from_millis(1_000);
+use crate::{gate, incoming};
 
 const FUNCTIONS: [&str; 9] = [
     "core_course_create_courses",
@@ -78,19 +74,19 @@ async fn serve(
     ConnectInfo(line): ConnectInfo<Line>,
     headers: HeaderMap,
     bytes: Bytes,
-) -> Response {
+) -> Result<Response> {
     let is_form =
         headers.get(header::CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"application/x-www-form-urlencoded"));
     let request = Request::read(if is_form { &bytes } else { &[] });
     if request.get("wstoken") != Some(MOODLE_TOKEN) {
-        return Exception::new("invalidtoken").into_response();
+        return Err(Exception::new("invalidtoken").into());
     }
     if request.get("moodlewsrestformat") != Some("json") {
-        return (StatusCode::OK, "<?xml version=\"1.0\" encoding=\"UTF-8\" ?><RESPONSE></RESPONSE>").into_response();
+        return Ok("<?xml version=\"1.0\" encoding=\"UTF-8\" ?><RESPONSE></RESPONSE>".into_response());
     }
     let function = request.get("wsfunction").unwrap_or_default().to_owned();
     if !FUNCTIONS.contains(&function.as_str()) {
-        return Exception::new("invalidrecord").into_response();
+        return Err(Exception::new("invalidrecord").into());
     }
     let call = match function.as_str() {
         "core_course_create_courses" => Call::CreateCourse,
@@ -98,29 +94,25 @@ async fn serve(
         "core_grades_update_grades" => Call::SyncGrades,
         _ => Call::Query,
     };
+    let host = incoming::host(&headers).to_owned();
     let fault = world.fault(Adapter::Moodle, call, request.facts());
-    if let Some(answer) = before(&line, fault.as_ref()).await {
-        return answer;
-    }
+    before(&line, fault.as_ref()).await?;
     if let Some(fault) = fault.as_ref().filter(|fault| is_late(fault)) {
-        let (later, pause) = (Arc::clone(&world), fault.delay_ms.map_or(LATE, Duration::from_millis));
+        let (later, pauses) = (Arc::clone(&world), gate::webhook_pauses(Some(fault)));
         world.later(async move {
-            sleep(pause).await;
-            // Nobody is left to hear of it.
-            let _ = perform(&later, &function, &request).await;
+            for pause in pauses {
+                sleep(pause).await;
+                // Nobody is left to hear of it.
+                let _ = perform(&later, &host, &function, &request).await;
+            }
         });
-        line.cut();
-        return StatusCode::GATEWAY_TIMEOUT.into_response();
+        return Ok(gate::after(&line, Some(fault), StatusCode::GATEWAY_TIMEOUT.into_response()).await);
     }
-    if function == "core_webservice_get_site_info" {
-        let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
-        return gate::after(&line, fault.as_ref(), Json(site_info(host)).into_response()).await;
-    }
-    let answer = match perform(&world, &function, &request).await {
+    let answer = match perform(&world, &host, &function, &request).await {
         Ok(value) => Json(value).into_response(),
         Err(exception) => exception.into_response(),
     };
-    gate::after(&line, fault.as_ref(), answer).await
+    Ok(gate::after(&line, fault.as_ref(), answer).await)
 }
 
 /// The caller hangs up, and the work is done some time after that.
@@ -128,7 +120,7 @@ fn is_late(fault: &Fault) -> bool {
     fault.kind == Some(FaultKind::TimeoutAfter) && fault.callback == Some(CallbackFault::Late)
 }
 
-async fn perform(world: &World, function: &str, request: &Request) -> Answered {
+async fn perform(world: &World, host: &str, function: &str, request: &Request) -> Answered {
     match function {
         "core_course_create_courses" => courses::create(world, request).await,
         "core_course_get_categories" => Ok(courses::categories(request)),
@@ -136,6 +128,7 @@ async fn perform(world: &World, function: &str, request: &Request) -> Answered {
         "core_enrol_get_enrolled_users" => enrolments::enrolled(&lock(&world.moodle), request),
         "core_grades_update_grades" => grades::update(world, request),
         "core_user_get_users_by_field" => enrolments::users(request),
+        "core_webservice_get_site_info" => Ok(site_info(host)),
         "enrol_manual_enrol_users" => enrolments::enrol(world, request),
         "gradereport_user_get_grade_items" => grades::items(&lock(&world.moodle), request),
         _ => Err(Exception::new("invalidrecord")),
@@ -151,11 +144,10 @@ fn site_info(host: &str) -> Value {
 }
 
 /// What a fault makes of the call before it has any effect. A `status` fault without a code is a page of HTML.
-async fn before(line: &Line, fault: Option<&Fault>) -> Option<Response> {
-    let found = fault?;
-    if found.kind == Some(FaultKind::Result) {
+async fn before(line: &Line, fault: Option<&Fault>) -> Result<(), Response> {
+    if let Some(found) = fault.filter(|fault| fault.kind == Some(FaultKind::Result)) {
         sleep(found.answer_delay()).await;
-        return Some(match found.result_code.as_deref().unwrap_or_default() {
+        return Err(match found.result_code.as_deref().unwrap_or_default() {
             // A number is what an update of grades says; words without a code are what PHP says when it breaks.
             number if number.parse::<u8>().is_ok() => Json(json!(number.parse::<u8>().unwrap_or_default())).into_response(),
             "php" => Json(json!({ "exception": "Error", "message": "Call to a member function on null" })).into_response(),

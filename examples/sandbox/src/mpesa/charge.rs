@@ -6,7 +6,7 @@ use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{ConnectInfo, State};
 use axum::http::HeaderMap;
-use axum::response::{IntoResponse, Response};
+use axum::response::{IntoResponse, Response, Result};
 use serde::Serialize;
 use serde_json::json;
 use serde_json::value::RawValue;
@@ -14,7 +14,7 @@ use tokio::time::sleep;
 
 use super::book::{Charge, Payment};
 use super::request::{Body, digits, is_phone, is_webhook_url};
-use super::{Refusal, before, result_code, result_of};
+use super::{Refusal, before, result_code};
 use crate::connection::Line;
 use crate::credentials::MPESA_SHORTCODE;
 use crate::fault::{Adapter, Call, Fault};
@@ -68,17 +68,12 @@ pub(super) async fn charge(
     ConnectInfo(line): ConnectInfo<Line>,
     headers: HeaderMap,
     bytes: Bytes,
-) -> Response {
-    let prompt = match Body::read(&world, &headers, &bytes).and_then(|body| Prompt::read(&body)) {
-        Ok(prompt) => prompt,
-        Err(refusal) => return refusal.into_response(),
-    };
+) -> Result<Response> {
+    let prompt = Prompt::read(&Body::read(&world, &headers, &bytes)?)?;
     let fault = world.fault(Adapter::Mpesa, Call::Charge, prompt.facts());
-    if let Some(answer) = before(&line, fault.as_ref()).await {
-        return answer;
-    }
+    before(&line, fault.as_ref()).await?;
     let answer = push(&world, prompt, fault.clone());
-    gate::after(&line, fault.as_ref(), answer).await
+    Ok(gate::after(&line, fault.as_ref(), answer).await)
 }
 
 /// Sends the prompt to the payer's phone.
@@ -96,7 +91,7 @@ fn push(world: &Arc<World>, prompt: Prompt, fault: Option<Fault>) -> Response {
     let Prompt { phone, amount, callback_url, reference, .. } = prompt;
     let code = {
         let mut book = lock(&world.mpesa);
-        let code = match result_of(fault.as_ref()) {
+        let code = match gate::result_of(fault.as_ref()) {
             Some(code) => code.to_owned(),
             None if amount > AMOUNT_MAX => "3".into(),
             None if world.options.rule_17 && book.breaks_rule_17(&phone, amount, now) => "17".into(),

@@ -17,7 +17,7 @@ mod token;
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
@@ -26,7 +26,7 @@ use serde_json::{Value, json};
 pub(crate) use self::book::Book;
 pub(crate) use self::paybill::{Payer, pay, tell};
 use crate::connection::Line;
-use crate::fault::{Fault, FaultKind};
+use crate::fault::Fault;
 use crate::gate;
 use crate::world::World;
 
@@ -81,10 +81,10 @@ impl IntoResponse for Refusal {
 
 /// What a fault makes of the call before it has any effect. A `result` fault with an error code (`NNN.NNN.NN`) is
 /// Daraja's refusal on the spot.
-async fn before(line: &Line, fault: Option<&Fault>) -> Option<Response> {
-    if let Some(code) = result_of(fault).filter(|code| code.contains('.')) {
+async fn before(line: &Line, fault: Option<&Fault>) -> Result<(), Response> {
+    if let Some(code) = gate::result_of(fault).filter(|code| code.contains('.')) {
         tokio::time::sleep(fault.map(Fault::answer_delay).unwrap_or_default()).await;
-        return Some(Refusal::coded(code).into_response());
+        return Err(Refusal::coded(code).into());
     }
     gate::before(line, fault, |status, code| match code {
         Some(code) => (status, Refusal::coded(code).envelope()).into_response(),
@@ -93,17 +93,8 @@ async fn before(line: &Line, fault: Option<&Fault>) -> Option<Response> {
     .await
 }
 
-/// The result code a fault asks for.
-fn result_of(fault: Option<&Fault>) -> Option<&str> {
-    let fault = fault?;
-    match fault.kind {
-        Some(FaultKind::Result | FaultKind::TimeoutAfter) => fault.result_code.as_deref(),
-        Some(FaultKind::TimeoutBefore | FaultKind::Status) | None => None,
+impl From<Refusal> for Response {
+    fn from(refusal: Refusal) -> Self {
+        refusal.into_response()
     }
-}
-
-/// The value of `Authorization` behind its scheme.
-fn authorization<'a>(headers: &'a HeaderMap, scheme: &str) -> Option<&'a str> {
-    let (found, value) = headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
-    found.eq_ignore_ascii_case(scheme).then_some(value)
 }

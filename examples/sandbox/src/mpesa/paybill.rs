@@ -10,15 +10,15 @@ use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{ConnectInfo, State};
 use axum::http::HeaderMap;
-use axum::response::{IntoResponse, Response};
+use axum::response::{IntoResponse, Response, Result};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
 use super::book::Payment;
-use super::conversation::new_receipt;
+use super::conversation::{new_receipt, post};
 use super::request::{Body, is_webhook_url};
-use super::{Refusal, before, result_of};
+use super::{Refusal, before};
 use crate::connection::Line;
 use crate::credentials::MPESA_SHORTCODE;
 use crate::fault::{Adapter, Call, Fault};
@@ -44,21 +44,15 @@ pub(super) async fn register(
     ConnectInfo(line): ConnectInfo<Line>,
     headers: HeaderMap,
     bytes: Bytes,
-) -> Response {
-    match Body::read(&world, &headers, &bytes).and_then(|body| read(&body)) {
-        Ok(addresses) => {
-            let fault = world.fault(Adapter::Mpesa, Call::Register, Facts::default());
-            if let Some(answer) = before(&line, fault.as_ref()).await {
-                return answer;
-            }
-            lock(&world.mpesa).set_paybill(addresses);
-            let answer = json!({
-                "OriginatorCoversationID": world.random_hex(8), "ResponseCode": "0", "ResponseDescription": "Success",
-            });
-            gate::after(&line, fault.as_ref(), Json(answer).into_response()).await
-        }
-        Err(refusal) => refusal.into_response(),
-    }
+) -> Result<Response> {
+    let addresses = read(&Body::read(&world, &headers, &bytes)?)?;
+    let fault = world.fault(Adapter::Mpesa, Call::Register, Facts::default());
+    before(&line, fault.as_ref()).await?;
+    lock(&world.mpesa).set_paybill(addresses);
+    let answer = json!({
+        "OriginatorCoversationID": world.random_hex(8), "ResponseCode": "0", "ResponseDescription": "Success",
+    });
+    Ok(gate::after(&line, fault.as_ref(), Json(answer).into_response()).await)
 }
 
 fn read(body: &Body) -> Result<Addresses, Refusal> {
@@ -135,10 +129,7 @@ fn confirm(world: &Arc<World>, addresses: Addresses, body: Value, fault: Option<
     let later = Arc::clone(world);
     world.later(async move {
         sleep(later.options.mpesa_delay).await;
-        for pause in gate::webhook_pauses(fault.as_ref()) {
-            sleep(pause).await;
-            later.callbacks.post_json(&addresses.confirmation, None, body.to_string()).await;
-        }
+        post(&later, &addresses.confirmation, fault.as_ref(), body.to_string()).await;
     });
 }
 
@@ -164,21 +155,15 @@ fn told(receipt: &str, payer: &Payer) -> Value {
 }
 
 /// The list of payments: registration.
-pub(super) async fn register_pull(State(world): State<Arc<World>>, headers: HeaderMap, bytes: Bytes) -> Response {
-    let read = |body: Body| {
-        body.need("ShortCode", |code| code == MPESA_SHORTCODE)?;
-        body.need("RequestType", |kind| kind == "Pull")?;
-        body.need("NominatedNumber", |number| !number.is_empty())?;
-        body.need("CallBackURL", is_webhook_url)
-    };
-    match Body::read(&world, &headers, &bytes).and_then(read) {
-        Ok(_) => {
-            lock(&world.mpesa).open_pull();
-            Json(json!({ "ResponseRefID": world.random_hex(8), "ResponseStatus": "1000", "ResponseDescription": "Success" }))
-                .into_response()
-        }
-        Err(refusal) => refusal.into_response(),
-    }
+pub(super) async fn register_pull(State(world): State<Arc<World>>, headers: HeaderMap, bytes: Bytes) -> Result<Response> {
+    let body = Body::read(&world, &headers, &bytes)?;
+    body.need("ShortCode", |code| code == MPESA_SHORTCODE)?;
+    body.need("RequestType", |kind| kind == "Pull")?;
+    body.need("NominatedNumber", |number| !number.is_empty())?;
+    body.need("CallBackURL", is_webhook_url)?;
+    lock(&world.mpesa).open_pull();
+    let answer = json!({ "ResponseRefID": world.random_hex(8), "ResponseStatus": "1000", "ResponseDescription": "Success" });
+    Ok(Json(answer).into_response())
 }
 
 /// The list of payments: a page of a hundred. How it is wrapped is the simplest reading of the documentation, which does not say.
@@ -187,24 +172,19 @@ pub(super) async fn pull(
     ConnectInfo(line): ConnectInfo<Line>,
     headers: HeaderMap,
     bytes: Bytes,
-) -> Response {
-    let body = match Body::read(&world, &headers, &bytes) {
-        Ok(body) => body,
-        Err(refusal) => return refusal.into_response(),
-    };
+) -> Result<Response> {
+    let body = Body::read(&world, &headers, &bytes)?;
     let fault = world.fault(Adapter::Mpesa, Call::Pull, Facts::default());
-    if let Some(answer) = before(&line, fault.as_ref()).await {
-        return answer;
-    }
+    before(&line, fault.as_ref()).await?;
     let (from, until, offset) = (body.get("StartDate"), body.get("EndDate"), body.get("OffSetValue"));
     let (Some(from), Some(until), Some(offset)) = (from, until, offset.and_then(|offset| offset.parse::<usize>().ok())) else {
-        return Refusal::invalid("StartDate").into_response();
+        return Err(Refusal::invalid("StartDate").into());
     };
-    let hidden = result_of(fault.as_ref()).map(str::to_owned);
+    let hidden = gate::result_of(fault.as_ref()).map(str::to_owned);
     let answer = {
         let book = lock(&world.mpesa);
         if !book.is_pull_open() {
-            return Refusal::new("400.002.02", "Bad Request - Invalid ShortCode").into_response();
+            return Err(Refusal::invalid("ShortCode").into());
         }
         let mut listed: Vec<(String, Value)> = book
             .payments()
@@ -216,7 +196,7 @@ pub(super) async fn pull(
         let items: Vec<Value> = listed.into_iter().skip(offset).take(100).map(|(_, item)| item).collect();
         json!({ "ResponseRefID": "sandbox", "ResponseCode": "1000", "ResponseMessage": "Success", "Response": [items] })
     };
-    gate::after(&line, fault.as_ref(), Json(answer).into_response()).await
+    Ok(gate::after(&line, fault.as_ref(), Json(answer).into_response()).await)
 }
 
 fn listed_time(payment: &Payment) -> String {

@@ -7,13 +7,13 @@ use std::sync::Arc;
 use axum::body::Bytes;
 use axum::extract::{ConnectInfo, State};
 use axum::http::HeaderMap;
-use axum::response::{IntoResponse, Response};
+use axum::response::{Response, Result};
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
 use super::conversation::{Conversation, new_receipt, post};
 use super::request::{Body, is_webhook_url};
-use super::{Refusal, before, result_of};
+use super::{Refusal, before};
 use crate::connection::Line;
 use crate::credentials::MPESA_SHORTCODE;
 use crate::fault::{Adapter, Call, Fault};
@@ -64,15 +64,10 @@ pub(super) async fn refund(
     ConnectInfo(line): ConnectInfo<Line>,
     headers: HeaderMap,
     bytes: Bytes,
-) -> Response {
-    let reversal = match Body::read(&world, &headers, &bytes).and_then(|body| Reversal::read(&world, &body)) {
-        Ok(reversal) => reversal,
-        Err(refusal) => return refusal.into_response(),
-    };
+) -> Result<Response> {
+    let reversal = Reversal::read(&world, &Body::read(&world, &headers, &bytes)?)?;
     let fault = world.fault(Adapter::Mpesa, Call::Refund, reversal.facts(&world));
-    if let Some(answer) = before(&line, fault.as_ref()).await {
-        return answer;
-    }
+    before(&line, fault.as_ref()).await?;
     let conversation = Conversation::open(&world);
     lock(&world.mpesa).add_reversal(conversation.originator_id.clone(), reversal.receipt.clone());
     let answer = conversation.acknowledgement();
@@ -81,12 +76,12 @@ pub(super) async fn refund(
         let (world, fault) = later;
         conclude(&world, &reversal, &conversation, fault.as_ref()).await;
     });
-    gate::after(&line, fault.as_ref(), answer).await
+    Ok(gate::after(&line, fault.as_ref(), answer).await)
 }
 
 async fn conclude(world: &World, reversal: &Reversal, conversation: &Conversation, fault: Option<&Fault>) {
     sleep(world.options.mpesa_delay).await;
-    let done = match result_of(fault) {
+    let done = match gate::result_of(fault) {
         Some(code) if code != "0" => Err(code),
         Some(_) | None if !reversal.initiator_known => Err(WRONG_INITIATOR),
         Some(_) | None => reverse(world, &reversal.receipt),

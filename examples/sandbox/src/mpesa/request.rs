@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::{Refusal, token};
 use crate::credentials::{MPESA_INITIATOR, MPESA_PASSKEY, MPESA_SHORTCODE};
+use crate::incoming::field;
 use crate::world::World;
 
 /// Words Safaricom refuses in the path of a webhook, in any case.
@@ -30,13 +31,9 @@ impl Body {
         }
     }
 
-    /// A field as text, if it is there.
+    /// A field as text, if it is there and not empty.
     pub(super) fn get(&self, name: &str) -> Option<String> {
-        match self.0.get(name)? {
-            Value::String(text) => Some(text.clone()),
-            Value::Number(number) => Some(number.to_string()),
-            Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
-        }
+        field(&self.0, name)
     }
 
     /// A field that must be there and pass.

@@ -8,13 +8,13 @@ use std::sync::Arc;
 use axum::body::Bytes;
 use axum::extract::{ConnectInfo, State};
 use axum::http::HeaderMap;
-use axum::response::{IntoResponse, Response};
+use axum::response::{Response, Result};
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
 use super::conversation::{Conversation, post};
 use super::request::{Body, is_webhook_url};
-use super::{Refusal, before, result_of};
+use super::{Refusal, before};
 use crate::connection::Line;
 use crate::credentials::MPESA_SHORTCODE;
 use crate::fault::{Adapter, Call, Fault};
@@ -39,9 +39,8 @@ impl Inquiry {
         body.need("PartyA", |party| party == MPESA_SHORTCODE)?;
         body.need("IdentifierType", |kind| kind == "4")?;
         let result_url = body.need("ResultURL", is_webhook_url)?;
-        let given = |name: &str| body.get(name).filter(|value| !value.is_empty());
-        let subject = given("TransactionID").map(Subject::Receipt);
-        let subject = subject.or_else(|| given("OriginalConversationID").map(Subject::Conversation));
+        let subject = body.get("TransactionID").map(Subject::Receipt);
+        let subject = subject.or_else(|| body.get("OriginalConversationID").map(Subject::Conversation));
         let subject = subject.ok_or_else(|| Refusal::invalid("TransactionID"))?;
         Ok(Self { subject, result_url, initiator_known })
     }
@@ -59,15 +58,10 @@ pub(super) async fn status(
     ConnectInfo(line): ConnectInfo<Line>,
     headers: HeaderMap,
     bytes: Bytes,
-) -> Response {
-    let inquiry = match Body::read(&world, &headers, &bytes).and_then(|body| Inquiry::read(&body)) {
-        Ok(inquiry) => inquiry,
-        Err(refusal) => return refusal.into_response(),
-    };
+) -> Result<Response> {
+    let inquiry = Inquiry::read(&Body::read(&world, &headers, &bytes)?)?;
     let fault = world.fault(Adapter::Mpesa, Call::Status, inquiry.facts());
-    if let Some(answer) = before(&line, fault.as_ref()).await {
-        return answer;
-    }
+    before(&line, fault.as_ref()).await?;
     let conversation = Conversation::open(&world);
     let answer = conversation.acknowledgement();
     let later = (Arc::clone(&world), fault.clone());
@@ -75,12 +69,12 @@ pub(super) async fn status(
         let (world, fault) = later;
         conclude(&world, &inquiry, &conversation, fault.as_ref()).await;
     });
-    gate::after(&line, fault.as_ref(), answer).await
+    Ok(gate::after(&line, fault.as_ref(), answer).await)
 }
 
 async fn conclude(world: &World, inquiry: &Inquiry, conversation: &Conversation, fault: Option<&Fault>) {
     sleep(world.options.mpesa_delay).await;
-    let found = match result_of(fault) {
+    let found = match gate::result_of(fault) {
         Some(code) if code != "0" => Err(code),
         Some(_) | None if !inquiry.initiator_known => Err("2001"),
         Some(_) | None => find(world, &inquiry.subject),

@@ -5,18 +5,19 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::{ConnectInfo, Query, State};
 use axum::http::{HeaderMap, StatusCode};
-use axum::response::{IntoResponse, Response};
+use axum::response::{IntoResponse, Response, Result};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use chrono::TimeDelta;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{Refusal, authorization, before};
+use super::{Refusal, before};
 use crate::connection::Line;
 use crate::credentials::{MPESA_CONSUMER_KEY, MPESA_CONSUMER_SECRET};
 use crate::fault::{Adapter, Call};
 use crate::fault_book::Facts;
+use crate::incoming::authorization;
 use crate::world::{World, lock};
 use crate::{clock, gate};
 
@@ -32,25 +33,21 @@ pub(super) async fn generate(
     ConnectInfo(line): ConnectInfo<Line>,
     Query(grant): Query<Grant>,
     headers: HeaderMap,
-) -> Response {
-    let Some(basic) = authorization(&headers, "Basic") else {
-        return Refusal::new("400.008.01", "Invalid Authentication passed").into_response();
-    };
+) -> Result<Response> {
+    let basic = authorization(&headers, "Basic").ok_or_else(|| Refusal::new("400.008.01", "Invalid Authentication passed"))?;
     if grant.grant_type.as_deref() != Some("client_credentials") {
-        return Refusal::new("400.008.02", "Invalid grant type passed").into_response();
+        return Err(Refusal::new("400.008.02", "Invalid grant type passed").into());
     }
     if basic != STANDARD.encode(format!("{MPESA_CONSUMER_KEY}:{MPESA_CONSUMER_SECRET}")) {
-        return StatusCode::BAD_REQUEST.into_response();
+        return Err(StatusCode::BAD_REQUEST.into());
     }
     let fault = world.fault(Adapter::Mpesa, Call::Token, Facts::default());
-    if let Some(answer) = before(&line, fault.as_ref()).await {
-        return answer;
-    }
+    before(&line, fault.as_ref()).await?;
     let token = world.random_alphanumeric(28);
     let expires = clock::now() + TimeDelta::seconds(LIFETIME_SECS);
     lock(&world.mpesa).set_token(token.clone(), expires);
     let answer = Json(json!({ "access_token": token, "expires_in": LIFETIME_SECS.to_string() })).into_response();
-    gate::after(&line, fault.as_ref(), answer).await
+    Ok(gate::after(&line, fault.as_ref(), answer).await)
 }
 
 /// Lets only the bearer of the current token pass.

@@ -6,17 +6,18 @@ use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{ConnectInfo, State};
 use axum::http::HeaderMap;
-use axum::response::{IntoResponse, Response};
+use axum::response::{IntoResponse, Response, Result};
 use reqwest::Url;
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
 use super::book::{Ipn, Order};
-use super::{Body, before, closed, guid, refusal};
+use super::{authorise, before, guid, read, refusal};
 use crate::connection::Line;
 use crate::fault::{Adapter, Call, Fault};
 use crate::fault_book::Facts;
 use crate::gate;
+use crate::incoming::field;
 use crate::world::{World, lock};
 
 /// How often a notification is tried again while nobody answers 200.
@@ -42,29 +43,23 @@ pub(super) async fn register(
     ConnectInfo(line): ConnectInfo<Line>,
     headers: HeaderMap,
     bytes: Bytes,
-) -> Response {
-    if let Some(refused) = closed(&world, &headers) {
-        return refused;
-    }
-    let body = Body::read(&bytes);
-    let url = body.get("url").filter(|url| Url::parse(url).is_ok());
-    let method = body.get("ipn_notification_type").filter(|method| matches!(method.as_str(), "GET" | "POST"));
-    let (Some(url), Some(method)) = (url, method) else { return refusal("invalid_url", "The URL is not valid") };
+) -> Result<Response> {
+    authorise(&world, &headers)?;
+    let body = read(&bytes);
+    let url = field(&body, "url").filter(|url| Url::parse(url).is_ok());
+    let method = field(&body, "ipn_notification_type").filter(|method| matches!(method.as_str(), "GET" | "POST"));
+    let (Some(url), Some(method)) = (url, method) else { return Ok(refusal("invalid_url", "The URL is not valid")) };
     let fault = world.fault(Adapter::Pesapal, Call::Register, Facts::default());
-    if let Some(answer) = before(&line, fault.as_ref()).await {
-        return answer;
-    }
+    before(&line, fault.as_ref()).await?;
     let ipn = Ipn { id: guid(&world), url, method };
     lock(&world.pesapal).add_ipn(ipn.clone());
-    gate::after(&line, fault.as_ref(), Json(json_of(&ipn)).into_response()).await
+    Ok(gate::after(&line, fault.as_ref(), Json(json_of(&ipn)).into_response()).await)
 }
 
-pub(super) async fn list(State(world): State<Arc<World>>, headers: HeaderMap) -> Response {
-    if let Some(refused) = closed(&world, &headers) {
-        return refused;
-    }
+pub(super) async fn list(State(world): State<Arc<World>>, headers: HeaderMap) -> Result<Response> {
+    authorise(&world, &headers)?;
     let list: Vec<Value> = lock(&world.pesapal).ipns().iter().map(json_of).collect();
-    Json(list).into_response()
+    Ok(Json(list).into_response())
 }
 
 /// Says that something has changed.

@@ -11,7 +11,7 @@ mod token;
 use std::sync::Arc;
 
 use axum::body::Bytes;
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
@@ -20,8 +20,9 @@ use serde_json::{Value, json};
 pub(crate) use self::book::Book;
 use crate::clock;
 use crate::connection::Line;
-use crate::fault::{Fault, FaultKind};
+use crate::fault::Fault;
 use crate::gate;
+use crate::incoming::authorization;
 use crate::world::{World, lock};
 
 pub(crate) fn router() -> Router<Arc<World>> {
@@ -51,40 +52,24 @@ fn bare(status: &str, message: &str) -> Response {
     Json(json!({ "status": status, "message": message })).into_response()
 }
 
-fn unauthorised() -> Response {
-    (StatusCode::UNAUTHORIZED, Json(json!({ "message": "Invalid Access Token", "status": "401" }))).into_response()
-}
-
 /// Refuses who has no token that is still good.
-fn closed(world: &World, headers: &HeaderMap) -> Option<Response> {
-    let token = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
-    match token {
-        Some(token) if lock(&world.pesapal).is_token(token, clock::now()) => None,
-        Some(_) | None => Some(unauthorised()),
-    }
-}
-
-/// A JSON object's body.
-struct Body(Value);
-
-impl Body {
-    fn read(bytes: &Bytes) -> Self {
-        Self(serde_json::from_slice(bytes).unwrap_or_default())
-    }
-
-    /// The text or number at a path of names, if it is not empty.
-    fn get(&self, path: &str) -> Option<String> {
-        let value = path.split('.').try_fold(&self.0, |value, name| value.get(name))?;
-        match value {
-            Value::String(text) => Some(text.clone()).filter(|text| !text.is_empty()),
-            Value::Number(number) => Some(number.to_string()),
-            Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
+fn authorise(world: &World, headers: &HeaderMap) -> Result<(), Response> {
+    match authorization(headers, "Bearer") {
+        Some(token) if lock(&world.pesapal).is_token(token, clock::now()) => Ok(()),
+        Some(_) | None => {
+            let refusal = json!({ "message": "Invalid Access Token", "status": "401" });
+            Err((StatusCode::UNAUTHORIZED, Json(refusal)).into_response())
         }
     }
 }
 
+/// The JSON of a body; nothing if it is none.
+fn read(bytes: &Bytes) -> Value {
+    serde_json::from_slice(bytes).unwrap_or_default()
+}
+
 /// What a fault makes of the call before it has any effect. The code of a `status` fault is the error's code.
-async fn before(line: &Line, fault: Option<&Fault>) -> Option<Response> {
+async fn before(line: &Line, fault: Option<&Fault>) -> Result<(), Response> {
     gate::before(line, fault, |status, code| match code {
         Some(code) => {
             let error = json!({ "error_type": "api_error", "code": code, "message": code });
@@ -93,15 +78,6 @@ async fn before(line: &Line, fault: Option<&Fault>) -> Option<Response> {
         None => (status, "<html><body>The gateway has no more to say.</body></html>").into_response(),
     })
     .await
-}
-
-/// The outcome a fault asks for.
-fn result_of(fault: Option<&Fault>) -> Option<&str> {
-    let fault = fault?;
-    match fault.kind {
-        Some(FaultKind::Result | FaultKind::TimeoutAfter) => fault.result_code.as_deref(),
-        Some(FaultKind::TimeoutBefore | FaultKind::Status) | None => None,
-    }
 }
 
 /// `8-4-4-4-12` hex digits.

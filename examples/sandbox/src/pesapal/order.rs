@@ -6,26 +6,27 @@ use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{ConnectInfo, Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
-use axum::response::{Html, IntoResponse, Response};
+use axum::response::{Html, IntoResponse, Response, Result};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
 use super::book::Order;
-use super::{Body, bare, before, closed, guid, ipn, refusal, result_of};
+use super::{authorise, bare, before, guid, ipn, read, refusal};
 use crate::connection::Line;
 use crate::fault::{Adapter, Call};
 use crate::fault_book::Facts;
-use crate::flutterwave::{decimal, hundredths, text};
-use crate::gate;
+use crate::incoming::{field, host};
 use crate::ledger::{Effect, LedgerEntry};
+use crate::money::{decimal, hundredths, text};
 use crate::world::{World, lock};
+use crate::{gate, money};
 
 /// As the outcome of a fault: half of the money comes in.
 const HALF: &str = "underpaid";
 
-fn read(world: &World, body: &Body) -> Result<Order, (&'static str, String)> {
-    let need = |name: &'static str| body.get(name).ok_or_else(|| ("missing_field", format!("{name} is required")));
+fn check(world: &World, body: &Value) -> Result<Order, (&'static str, String)> {
+    let need = |name: &'static str| field(body, name).ok_or_else(|| ("missing_field", format!("{name} is required")));
     let reference = need("id")?;
     let shaped = reference.len() <= 50 && reference.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
     if !shaped {
@@ -34,7 +35,7 @@ fn read(world: &World, body: &Body) -> Result<Order, (&'static str, String)> {
     if need("description")?.chars().count() > 100 {
         return Err(("invalid_description", "The description is too long".into()));
     }
-    let (phone, email) = (body.get("billing_address.phone_number"), body.get("billing_address.email_address"));
+    let (phone, email) = (field(body, "billing_address.phone_number"), field(body, "billing_address.email_address"));
     if phone.is_none() && email.is_none() {
         return Err(("missing_field", "billing_address needs email_address or phone_number".into()));
     }
@@ -71,30 +72,22 @@ pub(super) async fn submit(
     ConnectInfo(line): ConnectInfo<Line>,
     headers: HeaderMap,
     bytes: Bytes,
-) -> Response {
-    if let Some(refused) = closed(&world, &headers) {
-        return refused;
-    }
-    let order = match read(&world, &Body::read(&bytes)) {
-        Ok(order) => order,
-        Err((code, message)) => return refusal(code, &message),
-    };
+) -> Result<Response> {
+    authorise(&world, &headers)?;
+    let order = check(&world, &read(&bytes)).map_err(|(code, message)| refusal(code, &message))?;
     let fault = world.fault(Adapter::Pesapal, Call::Charge, facts(&order));
-    if let Some(answer) = before(&line, fault.as_ref()).await {
-        return answer;
-    }
+    before(&line, fault.as_ref()).await?;
     let order = Order { tracking: guid(&world), fault: fault.clone(), ..order };
-    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or("localhost");
     let answer = Json(json!({
         "order_tracking_id": order.tracking,
         "merchant_reference": order.reference,
-        "redirect_url": format!("http://{host}/pesapal/page?OrderTrackingId={}", order.tracking),
+        "redirect_url": format!("http://{}/pesapal/page?OrderTrackingId={}", host(&headers), order.tracking),
         "error": null,
         "status": "200",
     }))
     .into_response();
     lock(&world.pesapal).add_order(order);
-    gate::after(&line, fault.as_ref(), answer).await
+    Ok(gate::after(&line, fault.as_ref(), answer).await)
 }
 
 #[derive(Deserialize)]
@@ -108,19 +101,14 @@ pub(super) struct Visit {
 }
 
 /// What the payer sees.
-pub(super) async fn show(State(world): State<Arc<World>>, Query(visit): Query<Visit>) -> Response {
-    match open(&world, &visit.tracking) {
-        Ok(order) => Html(format!("<html><body>Pay {} {}</body></html>", order.currency, text(order.amount))).into_response(),
-        Err(status) => status.into_response(),
-    }
+pub(super) async fn show(State(world): State<Arc<World>>, Query(visit): Query<Visit>) -> Result<Html<String>> {
+    let order = open(&world, &visit.tracking)?;
+    Ok(Html(format!("<html><body>Pay {} {}</body></html>", order.currency, text(order.amount))))
 }
 
 /// What the payer does.
-pub(super) async fn pay(State(world): State<Arc<World>>, Query(visit): Query<Visit>) -> Response {
-    let order = match open(&world, &visit.tracking) {
-        Ok(order) => order,
-        Err(status) => return status.into_response(),
-    };
+pub(super) async fn pay(State(world): State<Arc<World>>, Query(visit): Query<Visit>) -> Result<Response> {
+    let order = open(&world, &visit.tracking)?;
     let back = format!(
         "{}?OrderTrackingId={}&OrderMerchantReference={}&OrderNotificationType=CALLBACKURL",
         order.callback_url, order.tracking, order.reference
@@ -132,7 +120,7 @@ pub(super) async fn pay(State(world): State<Arc<World>>, Query(visit): Query<Vis
             ipn::tell(&later, &order, order.fault.as_ref()).await;
         }
     });
-    (StatusCode::SEE_OTHER, [(header::LOCATION, back)]).into_response()
+    Ok((StatusCode::SEE_OTHER, [(header::LOCATION, back)]).into_response())
 }
 
 fn open(world: &World, tracking: &str) -> Result<Order, StatusCode> {
@@ -150,7 +138,7 @@ fn conclude(world: &World, visit: &Visit) -> Option<Order> {
         order.code = 2;
         return Some(order.clone());
     }
-    let half = result_of(order.fault.as_ref()) == Some(HALF);
+    let half = gate::result_of(order.fault.as_ref()) == Some(HALF);
     (order.code, order.confirmation_code) = (1, confirmation_code);
     order.paid = if half { order.amount / 2 } else { order.amount };
     let order = order.clone();
@@ -172,23 +160,19 @@ pub(super) async fn status(
     ConnectInfo(line): ConnectInfo<Line>,
     Query(visit): Query<Visit>,
     headers: HeaderMap,
-) -> Response {
-    if let Some(refused) = closed(&world, &headers) {
-        return refused;
-    }
+) -> Result<Response> {
+    authorise(&world, &headers)?;
     let found = lock(&world.pesapal).order(&visit.tracking).cloned();
     let fault = world.fault(Adapter::Pesapal, Call::Query, found.as_ref().map_or_else(Facts::default, facts));
-    if let Some(answer) = before(&line, fault.as_ref()).await {
-        return answer;
-    }
+    before(&line, fault.as_ref()).await?;
     let answer = match found {
         None => refusal("payment_details_not_found", "Pending Payment"),
         Some(order) => {
-            let code = result_of(fault.as_ref()).and_then(|code| code.parse().ok()).unwrap_or(order.code);
+            let code = gate::result_of(fault.as_ref()).and_then(|code| code.parse().ok()).unwrap_or(order.code);
             Json(standing(&order, code)).into_response()
         }
     };
-    gate::after(&line, fault.as_ref(), answer).await
+    Ok(gate::after(&line, fault.as_ref(), answer).await)
 }
 
 fn standing(order: &Order, code: u8) -> Value {
@@ -215,24 +199,21 @@ fn standing(order: &Order, code: u8) -> Value {
     })
 }
 
-pub(super) async fn cancel(State(world): State<Arc<World>>, headers: HeaderMap, bytes: Bytes) -> Response {
-    if let Some(refused) = closed(&world, &headers) {
-        return refused;
-    }
-    let tracking = Body::read(&bytes).get("order_tracking_id").unwrap_or_default();
+pub(super) async fn cancel(State(world): State<Arc<World>>, headers: HeaderMap, bytes: Bytes) -> Result<Response> {
+    authorise(&world, &headers)?;
+    let tracking = field(&read(&bytes), "order_tracking_id").unwrap_or_default();
     match lock(&world.pesapal).order_mut(&tracking).filter(|order| !order.withdrawn && matches!(order.code, 0 | 2)) {
         Some(order) => order.withdrawn = true,
-        None => return bare("500", "Order could not be cancelled"),
+        None => return Ok(bare("500", "Order could not be cancelled")),
     }
-    bare("200", "Order successfully cancelled.")
+    Ok(bare("200", "Order successfully cancelled."))
 }
 
 pub(super) fn facts(order: &Order) -> Facts {
-    let amount = text(order.amount);
     Facts(vec![
         ("phone", order.phone.clone().unwrap_or_default()),
         ("email", order.email.clone().unwrap_or_default()),
-        ("amount", amount.strip_suffix(".00").unwrap_or(&amount).to_owned()),
+        ("amount", money::fact(order.amount)),
         ("reference", order.reference.clone()),
         ("receipt", order.confirmation_code.clone()),
     ])

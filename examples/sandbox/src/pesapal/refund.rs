@@ -5,25 +5,27 @@ use std::sync::Arc;
 use axum::body::Bytes;
 use axum::extract::{ConnectInfo, State};
 use axum::http::HeaderMap;
-use axum::response::Response;
+use axum::response::{Response, Result};
+use serde_json::Value;
 use tokio::time::sleep;
 
 use super::book::Order;
-use super::{Body, bare, before, closed, ipn, order, result_of};
+use super::{authorise, bare, before, ipn, order, read};
 use crate::connection::Line;
 use crate::fault::{Adapter, Call};
-use crate::flutterwave::{hundredths, text};
 use crate::gate;
+use crate::incoming::field;
 use crate::ledger::{Effect, LedgerEntry};
+use crate::money::{hundredths, text};
 use crate::world::{World, lock};
 
 /// As the outcome of a fault: nobody approves.
 const NEVER: &str = "never";
 
-fn read(world: &World, body: &Body) -> Result<(Order, u64), &'static str> {
-    let code = body.get("confirmation_code").ok_or("confirmation_code is required")?;
-    let amount = body.get("amount").as_deref().and_then(hundredths).ok_or("The amount is not valid")?;
-    if body.get("username").is_none() || body.get("remarks").is_none() {
+fn check(world: &World, body: &Value) -> Result<(Order, u64), &'static str> {
+    let code = field(body, "confirmation_code").ok_or("confirmation_code is required")?;
+    let amount = field(body, "amount").as_deref().and_then(hundredths).ok_or("The amount is not valid")?;
+    if field(body, "username").is_none() || field(body, "remarks").is_none() {
         return Err("username and remarks are required");
     }
     let mut book = lock(&world.pesapal);
@@ -42,26 +44,19 @@ pub(super) async fn request(
     ConnectInfo(line): ConnectInfo<Line>,
     headers: HeaderMap,
     bytes: Bytes,
-) -> Response {
-    if let Some(refused) = closed(&world, &headers) {
-        return refused;
-    }
-    let (paid, amount) = match read(&world, &Body::read(&bytes)) {
-        Ok(read) => read,
-        Err(message) => return bare("500", message),
-    };
+) -> Result<Response> {
+    authorise(&world, &headers)?;
+    let (paid, amount) = check(&world, &read(&bytes)).map_err(|message| bare("500", message))?;
     let fault = world.fault(Adapter::Pesapal, Call::Refund, order::facts(&paid));
-    if let Some(answer) = before(&line, fault.as_ref()).await {
-        return answer;
-    }
-    match result_of(fault.as_ref()) {
+    before(&line, fault.as_ref()).await?;
+    match gate::result_of(fault.as_ref()) {
         Some(NEVER) | None => {}
-        Some(message) => return gate::after(&line, fault.as_ref(), bare("500", message)).await,
+        Some(message) => return Ok(gate::after(&line, fault.as_ref(), bare("500", message)).await),
     }
     if let Some(order) = lock(&world.pesapal).order_mut(&paid.tracking) {
         order.refund_requested = true;
     }
-    if result_of(fault.as_ref()).is_none() {
+    if gate::result_of(fault.as_ref()).is_none() {
         let (later, fault) = (Arc::clone(&world), fault.clone());
         world.later(async move {
             sleep(later.options.mpesa_delay).await;
@@ -70,7 +65,7 @@ pub(super) async fn request(
             }
         });
     }
-    gate::after(&line, fault.as_ref(), bare("200", "Refund request successfully")).await
+    Ok(gate::after(&line, fault.as_ref(), bare("200", "Refund request successfully")).await)
 }
 
 fn approve(world: &World, tracking: &str, amount: u64) -> Option<Order> {

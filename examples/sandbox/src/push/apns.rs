@@ -5,15 +5,15 @@ use std::sync::Arc;
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{ConnectInfo, Path, State};
-use axum::http::{HeaderMap, StatusCode, Version};
-use axum::response::{IntoResponse, Response};
+use axum::http::{HeaderMap, StatusCode, Uri, Version};
+use axum::response::{IntoResponse, Response, Result};
 use serde_json::{Value, json};
 
 use super::{Shown, jwt, page, with_wait};
 use crate::connection::Line;
 use crate::credentials::{APNS_BUNDLE_ID, APNS_KEY_ID, APNS_TEAM_ID};
-use crate::fault::{Adapter, Call, FaultKind};
-use crate::ledger::{Effect, LedgerEntry};
+use crate::fault::{Adapter, Call};
+use crate::incoming::{authorization, header};
 use crate::world::{World, lock};
 use crate::{clock, gate};
 
@@ -21,74 +21,39 @@ const BYTES_MAX: usize = 4_096;
 /// How old a provider token may be.
 const TOKEN_AGE_S: i64 = 3_600;
 
-pub(super) async fn production(
-    state: State<Arc<World>>,
-    line: ConnectInfo<Line>,
-    version: Version,
-    path: Path<String>,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Response {
-    send(state, line, version, path, headers, body, false).await
-}
-
-pub(super) async fn development(
-    state: State<Arc<World>>,
-    line: ConnectInfo<Line>,
-    version: Version,
-    path: Path<String>,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Response {
-    send(state, line, version, path, headers, body, true).await
-}
-
-async fn send(
+/// Production and development differ in the address alone.
+pub(super) async fn send(
     State(world): State<Arc<World>>,
     ConnectInfo(line): ConnectInfo<Line>,
     version: Version,
+    uri: Uri,
     Path(token): Path<String>,
     headers: HeaderMap,
     body: Bytes,
-    of_development: bool,
-) -> Response {
+) -> Result<Response> {
     if version != Version::HTTP_2 {
-        return StatusCode::HTTP_VERSION_NOT_SUPPORTED.into_response();
+        return Err(StatusCode::HTTP_VERSION_NOT_SUPPORTED.into());
     }
-    if let Err(reason) = authorised(&world, &headers) {
-        return refusal(reason);
-    }
-    let shown = match check(&headers, &token, &body) {
-        Ok(shown) => shown,
-        Err(reason) => return refusal(reason),
-    };
-    if token.starts_with("de5e") != of_development {
-        return refusal("BadDeviceToken");
+    authorised(&world, &headers).map_err(refusal)?;
+    let shown = check(&headers, &token, &body).map_err(refusal)?;
+    if token.starts_with("de5e") != uri.path().starts_with("/development/") {
+        return Err(refusal("BadDeviceToken").into());
     }
     let fault = world.fault(Adapter::Push, Call::Send, shown.facts("apns"));
-    if let Some(answer) = gate::before(&line, fault.as_ref(), |status, _| page(status)).await {
-        return answer;
-    }
-    let told = fault.as_ref().filter(|fault| fault.kind == Some(FaultKind::Result));
-    let answer = match told.and_then(|fault| fault.result_code.as_deref()) {
+    gate::before(&line, fault.as_ref(), |status, _| page(status)).await?;
+    let answer = match gate::result_of(fault.as_ref()) {
         Some(reason) => refusal(reason),
         None => {
-            let id = text(&headers, "apns-id").map_or_else(|| world.random_hex(16), str::to_owned);
-            lock(&world.ledger).push(LedgerEntry {
-                to: Some(shown.to.clone()),
-                text_sha256: Some(shown.sha256()),
-                provider_id: Some(id.clone()),
-                request_id: Some(shown.mark.clone()),
-                ..LedgerEntry::new(Adapter::Push, Effect::Message)
-            });
+            let id = header(&headers, "apns-id").map_or_else(|| world.random_hex(16), str::to_owned);
+            shown.deliver(&world, &id);
             ([("apns-id", id)], StatusCode::OK).into_response()
         }
     };
-    gate::after(&line, fault.as_ref(), answer).await
+    Ok(gate::after(&line, fault.as_ref(), answer).await)
 }
 
 fn authorised(world: &World, headers: &HeaderMap) -> Result<(), &'static str> {
-    let given = text(headers, "authorization").and_then(|text| text.strip_prefix("bearer ")).ok_or("MissingProviderToken")?;
+    let given = authorization(headers, "bearer").ok_or("MissingProviderToken")?;
     let token = jwt::apple(given).ok_or("InvalidProviderToken")?;
     if token.header["kid"] != APNS_KEY_ID || token.claims["iss"] != APNS_TEAM_ID {
         return Err("InvalidProviderToken");
@@ -104,19 +69,19 @@ fn check(headers: &HeaderMap, token: &str, body: &[u8]) -> Result<Shown, &'stati
     if body.len() > BYTES_MAX {
         return Err("PayloadTooLarge");
     }
-    if text(headers, "apns-topic") != Some(APNS_BUNDLE_ID) {
+    if header(headers, "apns-topic") != Some(APNS_BUNDLE_ID) {
         return Err("BadTopic");
     }
-    if text(headers, "apns-push-type") != Some("alert") {
+    if header(headers, "apns-push-type") != Some("alert") {
         return Err("InvalidPushType");
     }
-    if !text(headers, "apns-priority").is_none_or(|priority| matches!(priority, "10" | "5" | "1")) {
+    if !header(headers, "apns-priority").is_none_or(|priority| matches!(priority, "10" | "5" | "1")) {
         return Err("BadPriority");
     }
-    if text(headers, "apns-expiration").is_some_and(|seconds| seconds.parse::<i64>().is_err()) {
+    if header(headers, "apns-expiration").is_some_and(|seconds| seconds.parse::<i64>().is_err()) {
         return Err("BadExpirationDate");
     }
-    let collapse = text(headers, "apns-collapse-id").unwrap_or_default();
+    let collapse = header(headers, "apns-collapse-id").unwrap_or_default();
     if collapse.len() > 64 {
         return Err("BadCollapseId");
     }
@@ -125,10 +90,6 @@ fn check(headers: &HeaderMap, token: &str, body: &[u8]) -> Result<Shown, &'stati
     let words = |name: &str| alert[name].as_str().unwrap_or_default();
     let mark = if collapse.is_empty() { body["ntf"].as_str().unwrap_or_default() } else { collapse };
     Ok(Shown { to: token.to_owned(), text: format!("{}\n{}", words("title"), words("body")), mark: mark.to_owned() })
-}
-
-fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
-    headers.get(name).and_then(|value| value.to_str().ok())
 }
 
 /// A refusal as Apple writes it. `Unregistered:old` is one that Apple has known for long.

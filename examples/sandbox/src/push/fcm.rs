@@ -5,15 +5,15 @@ use std::sync::Arc;
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{ConnectInfo, Path, State};
-use axum::http::{HeaderMap, StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response, Result};
 use serde_json::{Value, json};
 
 use super::{Shown, page, with_wait};
 use crate::connection::Line;
 use crate::credentials::FCM_PROJECT_ID;
-use crate::fault::{Adapter, Call, Fault, FaultKind};
-use crate::ledger::{Effect, LedgerEntry};
+use crate::fault::{Adapter, Call};
+use crate::incoming::authorization;
 use crate::world::{World, lock};
 use crate::{clock, gate};
 
@@ -25,51 +25,31 @@ pub(super) async fn send(
     Path(project): Path<String>,
     headers: HeaderMap,
     body: Bytes,
-) -> Response {
-    let bearer = headers.get(header::AUTHORIZATION).and_then(|text| text.to_str().ok()?.strip_prefix("Bearer "));
-    if !bearer.is_some_and(|token| lock(&world.push).is_good(token, clock::now())) {
-        return error("UNAUTHENTICATED");
+) -> Result<Response> {
+    if !authorization(&headers, "Bearer").is_some_and(|token| lock(&world.push).is_good(token, clock::now())) {
+        return Err(error("UNAUTHENTICATED").into());
     }
     if project != FCM_PROJECT_ID {
-        return error("NOT_FOUND");
+        return Err(error("NOT_FOUND").into());
     }
     let body: Value = serde_json::from_slice(&body).unwrap_or_default();
-    let shown = match check(&body["message"]) {
-        Ok(shown) => shown,
-        Err(field) => return violation(field),
-    };
+    let shown = check(&body["message"]).map_err(violation)?;
     let id = format!("projects/{project}/messages/0:{}", world.random_hex(12));
     let answer = || Json(json!({ "name": id })).into_response();
     if body["validate_only"] == true {
-        return answer();
+        return Ok(answer());
     }
     let fault = world.fault(Adapter::Push, Call::Send, shown.facts("fcm"));
-    if let Some(answer) = gate::before(&line, fault.as_ref(), |status, _| page(status)).await {
-        return answer;
-    }
-    let (refused, delivered) = told(fault.as_ref());
-    if delivered {
-        lock(&world.ledger).push(LedgerEntry {
-            to: Some(shown.to.clone()),
-            text_sha256: Some(shown.sha256()),
-            provider_id: Some(id.clone()),
-            request_id: Some(shown.mark.clone()),
-            ..LedgerEntry::new(Adapter::Push, Effect::Message)
-        });
-    }
-    gate::after(&line, fault.as_ref(), refused.map_or_else(answer, |code| error(&code))).await
-}
-
-/// `UNREGISTERED` refuses; `delivered:UNAVAILABLE` says so of a message that went out all the same.
-fn told(fault: Option<&Fault>) -> (Option<String>, bool) {
-    let code = fault.filter(|fault| fault.kind == Some(FaultKind::Result)).and_then(|fault| fault.result_code.clone());
-    match code {
+    gate::before(&line, fault.as_ref(), |status, _| page(status)).await?;
+    // `UNREGISTERED` refuses; `delivered:UNAVAILABLE` says so of a message that went out all the same.
+    let (refused, delivered) = match gate::result_of(fault.as_ref()) {
         None => (None, true),
-        Some(code) => match code.strip_prefix("delivered:") {
-            Some(code) => (Some(code.to_owned()), true),
-            None => (Some(code), false),
-        },
+        Some(code) => code.strip_prefix("delivered:").map_or((Some(code), false), |code| (Some(code), true)),
+    };
+    if delivered {
+        shown.deliver(&world, &id);
     }
+    Ok(gate::after(&line, fault.as_ref(), refused.map_or_else(answer, error)).await)
 }
 
 /// What a phone will show, or the field that Google would refuse.

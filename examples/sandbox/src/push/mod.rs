@@ -18,18 +18,19 @@ use axum::Router;
 use axum::http::{HeaderName, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
-use sha2::{Digest, Sha256};
 
 pub(crate) use self::book::Book;
+use crate::fault::Adapter;
 use crate::fault_book::Facts;
-use crate::world::World;
+use crate::ledger::{Effect, LedgerEntry};
+use crate::world::{World, hex_sha256, lock};
 
 pub(crate) fn router() -> Router<Arc<World>> {
     Router::new()
         .route("/token", post(oauth::token))
         .route("/v1/projects/{project}/messages:send", post(fcm::send))
-        .route("/3/device/{token}", post(apns::production))
-        .route("/development/3/device/{token}", post(apns::development))
+        .route("/3/device/{token}", post(apns::send))
+        .route("/development/3/device/{token}", post(apns::send))
 }
 
 /// What a person reads.
@@ -41,8 +42,15 @@ struct Shown {
 }
 
 impl Shown {
-    fn sha256(&self) -> String {
-        hex::encode(Sha256::digest(self.text.as_bytes()))
+    /// The phone has it.
+    fn deliver(&self, world: &World, id: &str) {
+        lock(&world.ledger).push(LedgerEntry {
+            to: Some(self.to.clone()),
+            text_sha256: Some(hex_sha256(self.text.as_bytes())),
+            provider_id: Some(id.to_owned()),
+            request_id: Some(self.mark.clone()),
+            ..LedgerEntry::new(Adapter::Push, Effect::Message)
+        });
     }
 
     fn facts(&self, provider: &'static str) -> Facts {

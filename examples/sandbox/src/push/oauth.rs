@@ -6,14 +6,14 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::{ConnectInfo, Form, State};
 use axum::http::StatusCode;
-use axum::response::{IntoResponse, Response};
+use axum::response::{IntoResponse, Response, Result};
 use chrono::TimeDelta;
 use serde_json::json;
 
 use super::{jwt, page};
 use crate::connection::Line;
 use crate::credentials::{FCM_CLIENT_EMAIL, FCM_KEY_ID, FCM_TOKEN_URI};
-use crate::fault::{Adapter, Call, FaultKind};
+use crate::fault::{Adapter, Call};
 use crate::fault_book::Facts;
 use crate::world::{World, lock};
 use crate::{clock, gate};
@@ -27,13 +27,10 @@ pub(super) async fn token(
     State(world): State<Arc<World>>,
     ConnectInfo(line): ConnectInfo<Line>,
     Form(form): Form<HashMap<String, String>>,
-) -> Response {
+) -> Result<Response> {
     let fault = world.fault(Adapter::Push, Call::Token, Facts::default());
-    if let Some(answer) = gate::before(&line, fault.as_ref(), |status, _| page(status)).await {
-        return answer;
-    }
-    let told = fault.as_ref().filter(|fault| fault.kind == Some(FaultKind::Result));
-    let refusal = match told.and_then(|fault| fault.result_code.as_deref()) {
+    gate::before(&line, fault.as_ref(), |status, _| page(status)).await?;
+    let refusal = match gate::result_of(fault.as_ref()) {
         Some(code) => Some(code),
         None => check(&form).err(),
     };
@@ -48,7 +45,7 @@ pub(super) async fn token(
             Json(json!({ "access_token": token, "expires_in": LIFETIME_S, "token_type": "Bearer" })).into_response()
         }
     };
-    gate::after(&line, fault.as_ref(), answer).await
+    Ok(gate::after(&line, fault.as_ref(), answer).await)
 }
 
 fn check(form: &HashMap<String, String>) -> Result<(), &'static str> {

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use axum::extract::{ConnectInfo, Query, State};
 use axum::http::{HeaderMap, StatusCode};
-use axum::response::{IntoResponse, Response};
+use axum::response::{IntoResponse, Response, Result};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde::Deserialize;
@@ -40,16 +40,14 @@ async fn balance(
     ConnectInfo(line): ConnectInfo<Line>,
     Query(account): Query<Account>,
     headers: HeaderMap,
-) -> Response {
+) -> Result<Response> {
     if !authorised(&headers, account.username.as_deref()) {
-        return unauthorised();
+        return Err(unauthorised().into());
     }
     let fault = world.fault(Adapter::Sms, Call::Balance, Facts::default());
-    if let Some(answer) = before(&line, fault.as_ref()).await {
-        return answer;
-    }
+    before(&line, fault.as_ref()).await?;
     let answer = Json(json!({ "UserData": { "balance": BALANCE } })).into_response();
-    gate::after(&line, fault.as_ref(), answer).await
+    Ok(gate::after(&line, fault.as_ref(), answer).await)
 }
 
 fn authorised(headers: &HeaderMap, username: Option<&str>) -> bool {
@@ -61,6 +59,6 @@ fn unauthorised() -> Response {
     (StatusCode::UNAUTHORIZED, "The supplied authentication is invalid").into_response()
 }
 
-async fn before(line: &Line, fault: Option<&Fault>) -> Option<Response> {
+async fn before(line: &Line, fault: Option<&Fault>) -> Result<(), Response> {
     gate::before(line, fault, |status, _| (status, "The request could not be served").into_response()).await
 }

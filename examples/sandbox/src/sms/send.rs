@@ -5,20 +5,19 @@ use std::sync::Arc;
 use axum::extract::rejection::FormRejection;
 use axum::extract::{ConnectInfo, State};
 use axum::http::{HeaderMap, StatusCode};
-use axum::response::{IntoResponse, Response};
+use axum::response::{IntoResponse, Response, Result};
 use axum::{Form, Json};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 
 use super::recipient::{Recipient, money};
 use super::{authorised, before, parts, report, unauthorised};
 use crate::connection::Line;
-use crate::fault::{Adapter, Call, Fault, FaultKind};
+use crate::fault::{Adapter, Call, Fault};
 use crate::fault_book::{Facts, matches};
 use crate::gate;
 use crate::ledger::{Effect, LedgerEntry};
-use crate::world::{World, lock};
+use crate::world::{World, hex_sha256, lock};
 
 /// Longest alphanumeric sender.
 const SENDER_MAX: usize = 11;
@@ -36,26 +35,24 @@ pub(super) async fn send(
     ConnectInfo(line): ConnectInfo<Line>,
     headers: HeaderMap,
     form: Result<Form<Message>, FormRejection>,
-) -> Response {
+) -> Result<Response> {
     let Ok(Form(message)) = form else {
-        return (StatusCode::BAD_REQUEST, "The request's content was malformed").into_response();
+        return Err((StatusCode::BAD_REQUEST, "The request's content was malformed").into());
     };
     if !authorised(&headers, message.username.as_deref()) {
-        return unauthorised();
+        return Err(unauthorised().into());
     }
     let (Some(to), Some(text)) = (filled(message.to), filled(message.message)) else {
-        return (StatusCode::BAD_REQUEST, "Request is missing required form fields 'to' and 'message'").into_response();
+        return Err((StatusCode::BAD_REQUEST, "Request is missing required form fields 'to' and 'message'").into());
     };
     let from = message.from.unwrap_or_default();
     if from.chars().count() > SENDER_MAX {
-        return answer("InvalidSenderId", &[]);
+        return Ok(answer("InvalidSenderId", &[]));
     }
     let numbers: Vec<&str> = to.split(',').map(str::trim).collect();
     let facts: Vec<Facts> = numbers.iter().map(|number| facts(number, &text, &from)).collect();
     let fault = lock(&world.faults).take(Adapter::Sms, Call::Send, &facts, Fault::is_transport);
-    if let Some(answer) = before(&line, fault.as_ref()).await {
-        return answer;
-    }
+    before(&line, fault.as_ref()).await?;
     let mut recipients = Vec::with_capacity(numbers.len());
     let mut slowest = None::<Fault>;
     for (number, facts) in numbers.into_iter().zip(facts) {
@@ -68,7 +65,7 @@ pub(super) async fn send(
     let accepted = recipients.iter().filter(|recipient| recipient.is_accepted()).count();
     let total = money(recipients.iter().map(Recipient::cost).sum());
     let summary = format!("Sent to {accepted}/{} Total Cost: {total}", recipients.len());
-    gate::after(&line, fault.or(slowest).as_ref(), answer(&summary, &recipients)).await
+    Ok(gate::after(&line, fault.or(slowest).as_ref(), answer(&summary, &recipients)).await)
 }
 
 /// A recipient's own fault, or the part of the whole request's that is about it.
@@ -79,17 +76,13 @@ fn recipient_fault(world: &World, facts: Facts, whole: Option<&Fault>) -> Option
 
 /// Takes the message for one recipient: the effect, and its report later.
 fn accept(world: &Arc<World>, number: &str, text: &str, fault: Option<&Fault>) -> Recipient {
-    let code = fault.and_then(|fault| match fault.kind {
-        Some(FaultKind::Result | FaultKind::TimeoutAfter) => fault.result_code.as_deref(),
-        Some(FaultKind::TimeoutBefore | FaultKind::Status) | None => None,
-    });
-    let mut recipient = Recipient::new(number, parts::count(text), code);
+    let mut recipient = Recipient::new(number, parts::count(text), gate::result_of(fault));
     if recipient.is_accepted() {
         let id = format!("ATXid_{}", world.random_hex(16));
         recipient.message_id = Some(id.clone());
         lock(&world.ledger).push(LedgerEntry {
             to: Some(number.to_owned()),
-            text_sha256: Some(hex::encode(Sha256::digest(text.as_bytes()))),
+            text_sha256: Some(hex_sha256(text.as_bytes())),
             provider_id: Some(id),
             ..LedgerEntry::new(Adapter::Sms, Effect::Message)
         });

@@ -1,10 +1,10 @@
 //! A message as it was posted, checked as Meta checks it.
 
 use serde_json::Value;
-use sha2::{Digest, Sha256};
 
 use super::LANGUAGES;
 use crate::fault_book::Facts;
+use crate::world::hex_sha256;
 
 /// Letters of a free text, at most.
 const TEXT_CHARS_MAX: usize = 4_096;
@@ -69,7 +69,7 @@ impl Message {
     }
 
     pub(super) fn sha256(&self) -> String {
-        hex::encode(Sha256::digest(self.text.as_bytes()))
+        hex_sha256(self.text.as_bytes())
     }
 
     pub(super) fn facts(&self) -> Facts {

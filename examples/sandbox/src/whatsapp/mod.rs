@@ -9,14 +9,15 @@ mod send;
 
 use std::sync::Arc;
 
-use axum::extract::{Path, State};
-use axum::http::{HeaderMap, StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use axum::extract::Path;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response, Result};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde_json::json;
 
 use crate::credentials::{WHATSAPP_ACCESS_TOKEN, WHATSAPP_PHONE_NUMBER_ID};
+use crate::incoming::authorization;
 use crate::world::World;
 
 /// Languages that templates are approved in.
@@ -26,22 +27,19 @@ pub(crate) fn router() -> Router<Arc<World>> {
     Router::new().route("/{version}/{number}/messages", post(send::send)).route("/{version}/{number}", get(number))
 }
 
-async fn number(State(_): State<Arc<World>>, Path((_, number)): Path<(String, String)>, headers: HeaderMap) -> Response {
-    if let Err(refusal) = known(&headers, &number) {
-        return refusal;
-    }
+async fn number(Path((_, number)): Path<(String, String)>, headers: HeaderMap) -> Result<Response> {
+    known(&headers, &number)?;
     let body = json!({
         "id": number, "display_phone_number": "254700000000", "verified_name": "Sandbox", "status": "CONNECTED",
         "quality_rating": "GREEN", "name_status": "APPROVED", "account_mode": "SANDBOX",
         "health_status": { "can_send_message": "AVAILABLE", "entities": [] },
     });
-    Json(body).into_response()
+    Ok(Json(body).into_response())
 }
 
 /// The token is good and the number is ours.
 fn known(headers: &HeaderMap, number: &str) -> Result<(), Response> {
-    let wanted = format!("Bearer {WHATSAPP_ACCESS_TOKEN}");
-    if headers.get(header::AUTHORIZATION).is_none_or(|given| given.as_bytes() != wanted.as_bytes()) {
+    if authorization(headers, "Bearer") != Some(WHATSAPP_ACCESS_TOKEN) {
         return Err(error(StatusCode::UNAUTHORIZED, 190));
     }
     if number != WHATSAPP_PHONE_NUMBER_ID {

@@ -6,13 +6,13 @@ use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{ConnectInfo, Path, State};
 use axum::http::{HeaderMap, StatusCode};
-use axum::response::{IntoResponse, Response};
+use axum::response::{IntoResponse, Response, Result};
 use serde_json::json;
 
 use super::message::Message;
 use super::{error, known, report, status_of};
 use crate::connection::Line;
-use crate::fault::{Adapter, Call, Fault, FaultKind};
+use crate::fault::{Adapter, Call};
 use crate::gate;
 use crate::ledger::{Effect, LedgerEntry};
 use crate::world::{World, lock};
@@ -23,19 +23,13 @@ pub(super) async fn send(
     Path((_, number)): Path<(String, String)>,
     headers: HeaderMap,
     body: Bytes,
-) -> Response {
-    if let Err(refusal) = known(&headers, &number) {
-        return refusal;
-    }
-    let message = match Message::read(&serde_json::from_slice(&body).unwrap_or_default()) {
-        Ok(message) => message,
-        Err(code) => return error(status_of(code), code),
-    };
+) -> Result<Response> {
+    known(&headers, &number)?;
+    let message = Message::read(&serde_json::from_slice(&body).unwrap_or_default());
+    let message = message.map_err(|code| error(status_of(code), code))?;
     let fault = world.fault(Adapter::Whatsapp, Call::Send, message.facts());
-    if let Some(answer) = gate::before(&line, fault.as_ref(), render).await {
-        return answer;
-    }
-    let told = fault.as_ref().and_then(outcome);
+    gate::before(&line, fault.as_ref(), render).await?;
+    let told = gate::result_of(fault.as_ref()).and_then(outcome);
     let answer = match told {
         Some(Outcome::Refused(code)) => error(status_of(code), code),
         Some(Outcome::FailsLater(_)) | None => {
@@ -52,7 +46,7 @@ pub(super) async fn send(
             accepted(&message, &id)
         }
     };
-    gate::after(&line, fault.as_ref(), answer).await
+    Ok(gate::after(&line, fault.as_ref(), answer).await)
 }
 
 #[derive(Clone, Copy)]
@@ -64,11 +58,7 @@ enum Outcome {
 }
 
 /// `131026` refuses at once; `async:131026` takes the message and reports its failure.
-fn outcome(fault: &Fault) -> Option<Outcome> {
-    let code = match fault.kind {
-        Some(FaultKind::Result | FaultKind::TimeoutAfter) => fault.result_code.as_deref()?,
-        Some(FaultKind::TimeoutBefore | FaultKind::Status) | None => return None,
-    };
+fn outcome(code: &str) -> Option<Outcome> {
     match code.strip_prefix("async:") {
         Some(code) => code.parse().ok().map(Outcome::FailsLater),
         None => code.parse().ok().map(Outcome::Refused),
