@@ -2,80 +2,26 @@
 
 mod provider;
 mod recorded;
+mod samples;
 mod stage;
+mod subject;
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::collections::BTreeSet;
 
 use proptest::prelude::*;
-use tarishi_protocol::{Payload, catalog};
+use tarishi_protocol::{MessageQuery, Payload, catalog};
 
 pub(super) use self::{
     provider::{Provider, Script, Seen},
-    recorded::Recorded,
-    stage::{Stage, phone},
+    recorded::{ENCODINGS, Recorded, USER_AGENT},
+    samples::{charge, charge_paid, charge_waiting, http, kes, operation, phones, sent},
+    stage::{Stage, now, phone},
+    subject::{Sample, Subject},
 };
 use super::{
-    Adapter, Answer, Disposition, Hook, News, Recovery, Reference, Related, Settings, Then, flutterwave, google_drive,
-    local_storage, moodle, mpesa, pesapal, push, registry, sms, whatsapp,
+    Answer, Disposition, Hook, News, Recovery, Then, flutterwave, google_drive, local_storage, moodle, mpesa, pesapal, push,
+    registry, sms, whatsapp,
 };
-
-/// One adapter with what the suite needs to know of it.
-pub(super) struct Subject {
-    pub(super) adapter: Arc<dyn Adapter>,
-    /// Complete and good; `base_url` is put in where `speaks_http`.
-    pub(super) settings: Settings,
-    /// A call of every action.
-    pub(super) calls: Vec<(&'static str, Payload, Option<Related>)>,
-    pub(super) speaks_http: bool,
-    /// Where a request has an effect.
-    pub(super) effect_paths: &'static [&'static str],
-    /// What a poll knows.
-    pub(super) known: Reference,
-    /// Keeps what the settings name.
-    pub(super) folder: Option<tempfile::TempDir>,
-}
-
-impl Subject {
-    fn stage(&self, (action, payload, related): &(&'static str, Payload, Option<Related>), base_url: &str) -> Stage {
-        let mut settings = self.settings.clone();
-        if self.speaks_http {
-            settings.0.insert("base_url".to_owned(), base_url.to_owned());
-        }
-        let mut stage = Stage::new(payload.clone(), settings);
-        stage.related = related.clone();
-        stage.memo = self.memo(action, stage.now);
-        stage
-    }
-
-    /// What the steps before the one with the effect left, for an action of several.
-    fn memo(&self, action: &str, now: chrono::DateTime<chrono::Utc>) -> Option<serde_json::Value> {
-        match (self.adapter.descriptor().name, action) {
-            ("flutterwave", "charge") => Some(flutterwave::tests::charge_memo()),
-            ("flutterwave", "refund") => Some(flutterwave::tests::memo(now)),
-            ("pesapal", "refund") => Some(pesapal::tests::memo()),
-            ("google_drive", "upload" | "delete") => Some(google_drive::tests::memo(action)),
-            ("moodle", action) => moodle::tests::memo(action, now),
-            _ => None,
-        }
-    }
-
-    /// A request that has an effect: by its path, or by its function where one path serves them all.
-    fn is_effect(&self, seen: &Seen) -> bool {
-        let form: Vec<(String, String)> = form_urlencoded::parse(seen.body.as_bytes()).into_owned().collect();
-        let function = form.iter().find(|(name, _)| name == "wsfunction").map_or("", |(_, function)| function.as_str());
-        self.effect_paths.contains(&seen.path.as_str()) || self.effect_paths.contains(&function)
-    }
-
-    /// This odd answer is the provider's own word for success.
-    fn means_success(&self, action: &str, script: &Script) -> bool {
-        let is_null = matches!(script, Script::Answer { status: 200, body, .. } if body == "null");
-        is_null && (self.adapter.descriptor().name, action) == ("moodle", "enroll")
-    }
-
-    fn has_effect(&self, action: &str) -> bool {
-        self.adapter.descriptor().action(action).unwrap().has_effect
-    }
-}
 
 fn subjects() -> Vec<Subject> {
     vec![
@@ -110,7 +56,7 @@ fn an_adapter_describes_itself_as_the_catalog_knows_it() {
         assert_eq!(descriptor.env_prefix, format!("{}_", name.to_ascii_uppercase()));
         let actions: Vec<&str> = descriptor.actions.iter().map(|action| action.name).collect();
         assert_eq!(actions.iter().collect::<BTreeSet<_>>(), catalog::actions(name).iter().collect::<BTreeSet<_>>(), "{name}");
-        assert!(calls.iter().map(|(action, ..)| *action).eq(actions.iter().copied()), "{name}: a sample call of every action");
+        assert!(calls.iter().map(|sample| sample.action).eq(actions.iter().copied()), "{name}: a sample call of every action");
         assert!(!catalog::RESERVED.contains(&name) && actions.iter().all(|action| !catalog::RESERVED.contains(action)));
         assert!(descriptor.slots > 0 && descriptor.docs.starts_with("# "), "{name}");
         for action in descriptor.actions {
@@ -161,7 +107,7 @@ async fn debug_shows_no_secret_and_no_payload() {
     for subject in subjects() {
         for call in &subject.calls {
             let stage = subject.stage(call, "http://127.0.0.1:9");
-            let shown = format!("{:?} {:?} {:?}", stage.settings, stage.call(call.0), subject.adapter.descriptor());
+            let shown = format!("{:?} {:?} {:?}", stage.settings, stage.call(call.action), subject.adapter.descriptor());
             for setting in subject.adapter.descriptor().settings.iter().filter(|setting| setting.secret) {
                 if let Some(value) = subject.settings.get(setting.name) {
                     assert!(!shown.contains(value), "{}", setting.name);
@@ -176,12 +122,10 @@ async fn debug_shows_no_secret_and_no_payload() {
 async fn a_refused_connect_is_transient() {
     for subject in speaking_http() {
         let closed = Provider::closed_address();
-        for call in &subject.calls {
+        for call in subject.effect_calls() {
             let stage = subject.stage(call, &closed);
-            if subject.has_effect(call.0) {
-                let error = subject.adapter.execute(&stage.call(call.0)).await.unwrap_err();
-                assert_eq!(error.disposition, Disposition::Transient, "{}", call.0);
-            }
+            let error = subject.adapter.execute(&stage.call(call.action)).await.unwrap_err();
+            assert_eq!(error.disposition, Disposition::Transient, "{}", call.action);
         }
     }
 }
@@ -189,11 +133,11 @@ async fn a_refused_connect_is_transient() {
 #[tokio::test]
 async fn a_broken_connection_leaves_an_effect_open() {
     for subject in speaking_http() {
-        for call in subject.calls.iter().filter(|call| subject.has_effect(call.0)) {
+        for call in subject.effect_calls() {
             let provider = Provider::start(vec![Script::HangUp]).await;
             let stage = subject.stage(call, provider.url());
-            let error = subject.adapter.execute(&stage.call(call.0)).await.unwrap_err();
-            assert_eq!(error.disposition, Disposition::Ambiguous, "{}", call.0);
+            let error = subject.adapter.execute(&stage.call(call.action)).await.unwrap_err();
+            assert_eq!(error.disposition, Disposition::Ambiguous, "{}", call.action);
             assert_eq!(provider.seen().len(), 1, "one step is one call");
         }
     }
@@ -219,17 +163,17 @@ async fn a_strange_answer_ends_nothing() {
             for call in &subject.calls {
                 let provider = Provider::start(vec![script.clone()]).await;
                 let stage = subject.stage(call, provider.url());
-                let executed = subject.adapter.execute(&stage.call(call.0)).await;
+                let executed = subject.adapter.execute(&stage.call(call.action)).await;
                 let asked = !provider.seen().is_empty();
                 let ended =
                     |answer: &Answer| matches!(answer, Answer::Failed { .. } | Answer::Succeeded { .. } | Answer::NotFound);
                 // A query may answer from our own books what the provider did not.
-                if asked && subject.has_effect(call.0) && !subject.means_success(call.0, &script) {
-                    assert!(executed.is_err(), "{} {script:?}: {executed:?}", call.0);
+                if asked && subject.has_effect(call) && !call.means_success(&script) {
+                    assert!(executed.is_err(), "{} {script:?}: {executed:?}", call.action);
                 }
-                let recovered = subject.adapter.recover(&stage.call(call.0), Some(&subject.known)).await;
-                if subject.has_effect(call.0) {
-                    assert!(!recovered.as_ref().is_ok_and(ended), "{} {script:?}: {recovered:?}", call.0);
+                let recovered = subject.adapter.recover(&stage.call(call.action), Some(&subject.known)).await;
+                if subject.has_effect(call) {
+                    assert!(!recovered.as_ref().is_ok_and(ended), "{} {script:?}: {recovered:?}", call.action);
                 }
             }
         }
@@ -239,11 +183,11 @@ async fn a_strange_answer_ends_nothing() {
 #[tokio::test]
 async fn a_call_begun_too_late_sends_nothing() {
     for subject in speaking_http() {
-        for call in subject.calls.iter().filter(|call| subject.has_effect(call.0)) {
+        for call in subject.effect_calls() {
             let provider = Provider::start(vec![Script::text(200, "{}")]).await;
             let mut stage = subject.stage(call, provider.url());
             stage.outbound = stage.outbound.guarded(|| false);
-            let error = subject.adapter.execute(&stage.call(call.0)).await.unwrap_err();
+            let error = subject.adapter.execute(&stage.call(call.action)).await.unwrap_err();
             assert_eq!(error.disposition, Disposition::Transient);
             assert!(provider.seen().is_empty());
         }
@@ -257,13 +201,45 @@ async fn recovering_never_has_an_effect() {
         for call in &subject.calls {
             for known in [None, Some(&subject.known)] {
                 let stage = subject.stage(call, provider.url());
-                let _ = subject.adapter.recover(&stage.call(call.0), known).await;
+                let _ = subject.adapter.recover(&stage.call(call.action), known).await;
             }
         }
         for seen in provider.seen() {
             assert!(!subject.is_effect(&seen), "{}", seen.path);
         }
     }
+}
+
+#[tokio::test]
+async fn a_question_about_messages_is_answered_from_our_books() {
+    let mut asked = BTreeSet::new();
+    for subject in speaking_http() {
+        let provider = Provider::start(vec![Script::text(200, "{}")]).await;
+        for call in subject.calls.iter().filter(|call| matches!(call.payload, Payload::MessageQuery(_))) {
+            let sent = call.related.clone().unwrap();
+            let all = sent.outcome.as_ref().unwrap()["messages"].as_array().unwrap().clone();
+            let known = all.iter().find_map(|message| message["id"].as_str()).unwrap();
+            for (message_id, related, found) in [
+                (None, Some(&sent), all.len()),
+                (Some(known), Some(&sent), 1),
+                (Some("another"), Some(&sent), 0),
+                (Some(known), None, 0),
+                (None, None, 0),
+            ] {
+                let query = MessageQuery { operation_id: None, message_id: message_id.map(str::to_owned) };
+                let stage = subject.stage(call, provider.url());
+                let stage = Stage { payload: Payload::MessageQuery(query), related: related.cloned(), ..stage };
+                match subject.adapter.execute(&stage.call(call.action)).await.unwrap() {
+                    Answer::Succeeded { outcome, .. } => assert_eq!(outcome["messages"].as_array().unwrap().len(), found),
+                    Answer::Failed { code, .. } => assert_eq!((code.as_str(), found), ("not_found", 0)),
+                    other => panic!("{other:?}"),
+                }
+            }
+            asked.insert(subject.adapter.descriptor().name);
+        }
+        assert!(provider.seen().is_empty());
+    }
+    assert_eq!(asked, BTreeSet::from(["push", "sms", "whatsapp"]));
 }
 
 proptest! {
@@ -279,9 +255,8 @@ proptest! {
         known in any::<bool>(),
     ) {
         for subject in subjects() {
-            let mut settings = subject.settings.clone();
-            settings.0.insert("callback_allowed_ips".to_owned(), "*".to_owned());
-            let stage = Stage::new(subject.calls[0].1.clone(), settings);
+            let settings = subject.settings.clone().with("callback_allowed_ips", "*");
+            let stage = Stage::new(subject.calls[0].payload.clone(), settings);
             let hook = Hook { attempt_id: known.then_some(stage.attempt_id), ..stage.hook(rest, &body) };
             if let Ok(read) = subject.adapter.read_webhook(&hook) {
                 let ended = |news: &News| matches!(news, News::Answer(Answer::Succeeded { .. } | Answer::Failed { .. }));

@@ -76,6 +76,11 @@ impl Provider {
         Self { url, seen, task }
     }
 
+    /// Answers with these statuses and bodies, one by one; the last stays for ever.
+    pub(in crate::adapters) async fn saying(lines: &[(u16, &str)]) -> Self {
+        Self::start(lines.iter().map(|(status, body)| Script::text(*status, body)).collect()).await
+    }
+
     /// An address that nobody listens at.
     pub(in crate::adapters) fn closed_address() -> String {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();

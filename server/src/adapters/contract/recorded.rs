@@ -7,6 +7,10 @@ use serde_json::Value;
 
 use super::Seen;
 
+/// Why these differ with every client that speaks HTTP/1.
+pub(in crate::adapters) const USER_AGENT: (&str, &str) = ("header.user-agent", "names the client");
+pub(in crate::adapters) const ENCODINGS: (&str, &str) = ("header.accept-encoding", "what the HTTP library can unpack");
+
 /// A request as an official client made it.
 #[derive(Debug, Deserialize)]
 pub(in crate::adapters) struct Recorded {

@@ -10,7 +10,14 @@ use chrono::{DateTime, Utc};
 use tarishi_protocol::{OperationId, Payload};
 use uuid::Uuid;
 
-use crate::adapters::{AdapterError, Call, Hook, Names, Outbound, PushKind, PushTarget, Related, Settings, Targets};
+use crate::adapters::{
+    AdapterError, Call, HealthCall, Hook, Names, Outbound, PushKind, PushTarget, Related, Settings, Targets,
+};
+
+/// When the first call is made.
+pub(in crate::adapters) fn now() -> DateTime<Utc> {
+    "2026-11-24T07:15:00Z".parse().unwrap()
+}
 
 /// Everything of a call that lives longer than it.
 pub(in crate::adapters) struct Stage {
@@ -30,7 +37,7 @@ pub(in crate::adapters) struct Stage {
 
 impl Stage {
     pub(in crate::adapters) fn new(payload: Payload, settings: Settings) -> Self {
-        let now: DateTime<Utc> = "2026-11-24T07:15:00Z".parse().unwrap();
+        let now = now();
         Self {
             payload,
             settings,
@@ -45,6 +52,21 @@ impl Stage {
             first_opened_at: now,
             now,
         }
+    }
+
+    /// With a provider at this address.
+    pub(in crate::adapters) fn at(base_url: &str, payload: Payload, settings: Settings) -> Self {
+        Self::new(payload, settings.with("base_url", base_url))
+    }
+
+    /// Puts a setting in, or another in its place.
+    pub(in crate::adapters) fn set(&mut self, name: &str, text: &str) {
+        self.settings = std::mem::take(&mut self.settings).with(name, text);
+    }
+
+    /// A call for health without an access token.
+    pub(in crate::adapters) fn health(&self) -> HealthCall<'_> {
+        HealthCall { settings: &self.settings, access_token: None, outbound: &self.outbound }
     }
 
     pub(in crate::adapters) fn call<'a>(&'a self, action: &'a str) -> Call<'a> {

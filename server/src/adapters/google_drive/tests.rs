@@ -14,8 +14,7 @@ use tarishi_protocol::{FileRef, ListFiles, Payload, Upload};
 
 use super::super::{
     Adapter as _, AdapterError, Answer, Reference, Settings,
-    contract::{Provider, Stage, Subject},
-    http::HttpAnswer,
+    contract::{Provider, Sample, Stage, Subject, http},
 };
 use super::{GoogleDrive, session};
 
@@ -27,33 +26,22 @@ pub(in crate::adapters) fn subject() -> Subject {
         adapter: Arc::new(GoogleDrive::default()),
         settings: settings(),
         calls: vec![
-            ("upload", upload("a.txt"), None),
-            ("download", Payload::Download(by_id("F9")), None),
-            ("delete", Payload::Delete(by_id("F9")), None),
-            ("list", list("", None, None), None),
+            // The session is on a host that nobody is: its address does not open.
+            Sample::new("upload", upload("a.txt"))
+                .after(json!({ "file_id": "F1", "spare": ["S1"], "session": "gone", "touched": true })),
+            Sample::new("download", Payload::Download(by_id("F9"))),
+            Sample::new("delete", Payload::Delete(by_id("F9"))).after(json!({ "ids": ["F9"] })),
+            Sample::new("list", list("", None, None)),
         ],
         speaks_http: true,
-        effect_paths: &["/upload/drive/v3/files", "/drive/v3/files/F9"],
+        effects: &["/upload/drive/v3/files", "/drive/v3/files/F9"],
         known: Reference::new("F1"),
         folder: None,
     }
 }
 
-/// What the steps before the one with the effect left.
-pub(in crate::adapters) fn memo(action: &str) -> Value {
-    match action {
-        // The session is on a host that nobody is: its address does not open.
-        "upload" => json!({ "file_id": "F1", "spare": ["S1"], "session": "gone", "touched": true }),
-        _ => json!({ "ids": ["F9"] }),
-    }
-}
-
 fn settings() -> Settings {
-    Settings(
-        [("client_id", "client"), ("client_secret", "very-secret")]
-            .map(|(name, text)| (name.to_owned(), text.to_owned()))
-            .into(),
-    )
+    Settings::of(&[("client_id", "client"), ("client_secret", "very-secret")])
 }
 
 fn upload(destination: &str) -> Payload {
@@ -77,14 +65,8 @@ fn list(path: &str, limit: Option<u32>, cursor: Option<&str>) -> Payload {
     Payload::List(ListFiles { path: path.to_owned(), limit, cursor: cursor.map(str::to_owned) })
 }
 
-fn http(status: u16, body: &str) -> HttpAnswer {
-    HttpAnswer { status, retry_after: None, body: body.as_bytes().to_vec() }
-}
-
 fn stage(payload: Payload, provider: &Provider) -> Stage {
-    let mut settings = settings();
-    settings.0.insert("base_url".to_owned(), provider.url().to_owned());
-    Stage::new(payload, settings)
+    Stage::at(provider.url(), payload, settings())
 }
 
 /// One step; its memo is the next one's.

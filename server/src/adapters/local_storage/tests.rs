@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 use tarishi_protocol::{Code, FileRef, ListFiles, Payload, Upload, limits};
 
 use super::super::{
-    Adapter as _, AdapterError, Answer, Disposition, HealthCall, Reference, Settings,
-    contract::{Stage, Subject},
+    Adapter as _, AdapterError, Answer, Disposition, Reference, Settings,
+    contract::{Sample, Stage, Subject},
 };
 use super::LocalStorage;
 
@@ -18,20 +18,20 @@ pub(in crate::adapters) fn subject() -> Subject {
         adapter: Arc::new(LocalStorage::default()),
         settings: settings(folder.path()),
         calls: vec![
-            ("upload", upload("a.txt", b"x"), None),
-            ("download", Payload::Download(by_path("a.txt")), None),
-            ("delete", Payload::Delete(by_path("a.txt")), None),
-            ("list", list("", None, None), None),
+            Sample::new("upload", upload("a.txt", b"x")),
+            Sample::new("download", Payload::Download(by_path("a.txt"))),
+            Sample::new("delete", Payload::Delete(by_path("a.txt"))),
+            Sample::new("list", list("", None, None)),
         ],
         speaks_http: false,
-        effect_paths: &[],
+        effects: &[],
         known: Reference::new("YS50eHQ"),
         folder: Some(folder),
     }
 }
 
 fn settings(root: &Path) -> Settings {
-    Settings([("root".to_owned(), root.to_str().unwrap().to_owned())].into())
+    Settings::of(&[("root", root.to_str().unwrap())])
 }
 
 fn upload(destination: &str, bytes: &[u8]) -> Payload {
@@ -201,7 +201,6 @@ async fn the_root_is_made_but_not_its_parents() {
     for (path, ok) in [("root", true), ("no/root", false)] {
         let settings = settings(&folder.path().join(path));
         let stage = Stage::new(upload("a", b""), settings);
-        let call = HealthCall { settings: &stage.settings, access_token: None, outbound: &stage.outbound };
-        assert_eq!(LocalStorage::default().health(&call).await.ok, ok, "{path}");
+        assert_eq!(LocalStorage::default().health(&stage.health()).await.ok, ok, "{path}");
     }
 }

@@ -9,13 +9,12 @@ mod tables;
 
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 use tarishi_protocol::{CreateCourse, Direction, Enroll, Grade, LookUp, Payload, SyncCourses, SyncGrades};
 
 use super::super::{
     Adapter as _, AdapterError, Answer, Reference, Settings,
-    contract::{Provider, Script, Seen, Stage, Subject},
+    contract::{Provider, Sample, Script, Seen, Stage, Subject, now},
 };
 use super::Moodle;
 
@@ -26,36 +25,34 @@ pub(in crate::adapters) fn subject() -> Subject {
         adapter: Arc::new(Moodle::default()),
         settings: settings(),
         calls: vec![
-            ("enroll", Payload::Enroll(enroll()), None),
-            ("sync_grades", Payload::SyncGrades(push(&[("S0001", "72.5")])), None),
-            ("sync_courses", Payload::SyncCourses(SyncCourses { category: Some("2026".to_owned()) }), None),
-            ("create_course", Payload::CreateCourse(course()), None),
+            // Nothing but `null` is what this function says.
+            Sample::new("enroll", Payload::Enroll(enroll())).after(json!({ "user": 101, "course": 7 })).done_by("null"),
+            Sample::new("sync_grades", Payload::SyncGrades(push(&[("S0001", "72.5")]))).after(json!({
+                "course": 7, "enrolled": 1, "roster_complete": true, "written": 0, "read": 0, "grades": [], "skipped": [], "refused": null,
+                "learners": [{ "id": 101, "name": "S0001", "grade": "72.5" }],
+                "item": { "component": "mod_assign", "activity": 71, "number": 0, "least": "0", "greatest": "100" },
+            })),
+            Sample::new("sync_courses", Payload::SyncCourses(SyncCourses { category: Some("2026".to_owned()) })),
+            Sample::new("create_course", Payload::CreateCourse(course()))
+                .after(json!({ "category": 1, "looked_up": [now(), 0], "taken": false })),
         ],
         speaks_http: true,
-        effect_paths: &["enrol_manual_enrol_users", "core_grades_update_grades", "core_course_create_courses"],
+        effects: &[
+            "wsfunction=enrol_manual_enrol_users",
+            "wsfunction=core_grades_update_grades",
+            "wsfunction=core_course_create_courses",
+        ],
         known: Reference::new("course:7"),
         folder: None,
     }
 }
 
-/// What the steps before the one with the effect left.
-pub(in crate::adapters) fn memo(action: &str, now: DateTime<Utc>) -> Option<Value> {
-    match action {
-        "enroll" => Some(json!({ "user": 101, "course": 7 })),
-        "sync_grades" => Some(json!({
-            "course": 7, "enrolled": 1, "roster_complete": true, "written": 0, "read": 0, "grades": [], "skipped": [], "refused": null,
-            "learners": [{ "id": 101, "name": "S0001", "grade": "72.5" }],
-            "item": { "component": "mod_assign", "activity": 71, "number": 0, "least": "0", "greatest": "100" },
-        })),
-        "create_course" => Some(json!({ "category": 1, "looked_up": [now, 0], "taken": false })),
-        _ => None,
-    }
-}
-
 fn settings() -> Settings {
-    let pairs =
-        [("token", TOKEN), ("base_url", "https://lms.school.example/moodle"), ("role_ids", "teacher=4, editingteacher=3")];
-    Settings(pairs.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect())
+    Settings::of(&[
+        ("token", TOKEN),
+        ("base_url", "https://lms.school.example/moodle"),
+        ("role_ids", "teacher=4, editingteacher=3"),
+    ])
 }
 
 fn look_up(by: &str, value: &str) -> LookUp {
@@ -136,9 +133,7 @@ async fn run(action: &str, payload: Payload, script: Vec<Script>) -> (Result<Ans
 }
 
 fn stage(payload: Payload, url: &str) -> Stage {
-    let mut settings = settings();
-    settings.0.insert("base_url".to_owned(), url.to_owned());
-    Stage::new(payload, settings)
+    Stage::at(url, payload, settings())
 }
 
 fn outcome(answer: Result<Answer, AdapterError>) -> Value {

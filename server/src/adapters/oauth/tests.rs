@@ -1,6 +1,6 @@
 //! Addresses and answers, without a provider.
 
-use super::*;
+use super::{super::contract::http, *};
 
 fn google() -> OAuth {
     OAuth {
@@ -15,10 +15,6 @@ fn google() -> OAuth {
         kept_params: &[],
         issuers: &[],
     }
-}
-
-fn answer(status: u16, body: &str) -> HttpAnswer {
-    HttpAnswer { status, retry_after: None, body: body.as_bytes().to_vec() }
 }
 
 #[test]
@@ -50,10 +46,10 @@ fn the_consent_page_gets_the_challenge_and_everything_that_was_asked_for() {
 fn tokens_are_read_whether_their_life_is_a_number_a_text_or_unsaid() {
     for (life, secs) in [("3599", 3_599), ("\"3599\"", 3_599), ("null", 300), ("-1", 300)] {
         let body = format!(r#"{{"access_token":"at","expires_in":{life},"token_type":"Bearer","scope":"a b"}}"#);
-        let tokens = read_tokens(&answer(200, &body)).unwrap();
+        let tokens = read_tokens(&http(200, &body)).unwrap();
         assert_eq!((tokens.expires_in.as_secs(), tokens.refresh_token), (secs, None), "{life}");
     }
-    let both = read_tokens(&answer(200, r#"{"access_token":"at","refresh_token":"rt","expires_in":1}"#)).unwrap();
+    let both = read_tokens(&http(200, r#"{"access_token":"at","refresh_token":"rt","expires_in":1}"#)).unwrap();
     assert_eq!(both.refresh_token.as_deref(), Some("rt"));
     assert!(!format!("{both:?}").contains("rt\"") && !format!("{:?}", google()).contains("very-secret"));
 }
@@ -62,7 +58,7 @@ fn tokens_are_read_whether_their_life_is_a_number_a_text_or_unsaid() {
 fn every_error_of_the_token_address_is_a_human_s_an_operator_s_or_nothing_said() {
     let error = |word: &str| format!(r#"{{"error":"{word}","error_description":"secret words"}}"#);
     for word in ["invalid_grant", "rapt_required"] {
-        assert_eq!(read_tokens(&answer(400, &error(word))), Err(TokenError::Consent(word)));
+        assert_eq!(read_tokens(&http(400, &error(word))), Err(TokenError::Consent(word)));
     }
     for word in [
         "invalid_client",
@@ -73,11 +69,11 @@ fn every_error_of_the_token_address_is_a_human_s_an_operator_s_or_nothing_said()
         "unsupported_grant_type",
         "redirect_uri_mismatch",
     ] {
-        assert_eq!(read_tokens(&answer(401, &error(word))), Err(TokenError::Client(word)));
+        assert_eq!(read_tokens(&http(401, &error(word))), Err(TokenError::Client(word)));
     }
-    assert_eq!(read_tokens(&answer(400, &error("new_word"))), Err(TokenError::Client("other")));
+    assert_eq!(read_tokens(&http(400, &error("new_word"))), Err(TokenError::Client("other")));
     for word in ["internal_failure", "server_error", "temporarily_unavailable"] {
-        assert_eq!(read_tokens(&answer(400, &error(word))), Err(TokenError::Silence));
+        assert_eq!(read_tokens(&http(400, &error(word))), Err(TokenError::Silence));
     }
     for (status, body) in [
         (408, ""),
@@ -92,7 +88,7 @@ fn every_error_of_the_token_address_is_a_human_s_an_operator_s_or_nothing_said()
         (302, ""),
         (400, "<html>"),
     ] {
-        assert_eq!(read_tokens(&answer(status, body)), Err(TokenError::Silence), "{status} {body}");
+        assert_eq!(read_tokens(&http(status, body)), Err(TokenError::Silence), "{status} {body}");
     }
 }
 

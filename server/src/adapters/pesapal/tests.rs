@@ -8,12 +8,11 @@ mod webhooks;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
-use tarishi_protocol::{Charge, Money, OperationId, Payload, PaymentQuery, Refund, State};
+use tarishi_protocol::{Payload, PaymentQuery, Refund};
 
 use super::super::{
     Reference, Related, Settings,
-    contract::{Provider, Stage, Subject},
-    http::HttpAnswer,
+    contract::{Provider, Sample, Stage, Subject, charge, charge_paid, charge_waiting, http, kes, operation},
 };
 use super::{Pesapal, wire};
 
@@ -23,19 +22,19 @@ pub(in crate::adapters) fn subject() -> Subject {
         adapter: Arc::new(Pesapal::default()),
         settings: settings(),
         calls: vec![
-            ("charge", Payload::Charge(charge()), None),
-            ("query", Payload::PaymentQuery(query), Some(waiting_charge())),
-            ("refund", Payload::Refund(refund()), Some(paid_charge())),
+            Sample::new("charge", Payload::Charge(charge())),
+            Sample::new("query", Payload::PaymentQuery(query)).about(waiting_charge()),
+            Sample::new("refund", Payload::Refund(refund())).about(paid_charge()).after(memo()),
         ],
         speaks_http: true,
-        effect_paths: &["/api/Transactions/SubmitOrderRequest", "/api/Transactions/RefundRequest"],
+        effects: &["/api/Transactions/SubmitOrderRequest", "/api/Transactions/RefundRequest"],
         known: known(),
         folder: None,
     }
 }
 
 /// What a refund's look left.
-pub(in crate::adapters) fn memo() -> Value {
+fn memo() -> Value {
     json!({
         "tracking": TRACKING, "reference": REFERENCE, "confirmation_code": "UKO4R7T1QX", "amount": kes("1250"), "polls": 0, "again": false,
     })
@@ -44,40 +43,18 @@ pub(in crate::adapters) fn memo() -> Value {
 const IPN_ID: &str = "5b8a3c1e-7f10-4f7e-9a58-0c1d2e3f4a5b";
 
 fn settings() -> Settings {
-    let pairs = [
+    Settings::of(&[
         ("consumer_key", "a-consumer-key"),
         ("consumer_secret", "a-consumer-secret="),
         ("webhook_token", "0123456789abcdef0123456789abcdef"),
         ("environment", "sandbox"),
         ("callback_url", "https://shop.example.org/return"),
         ("ipn_id", IPN_ID),
-    ];
-    Settings(pairs.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect())
-}
-
-fn operation() -> OperationId {
-    OperationId(uuid::Uuid::from_u128(9))
-}
-
-fn charge() -> Charge {
-    Charge {
-        amount: kes("1250.00"),
-        phone: Some("+254712000001".parse().unwrap()),
-        reference: "FEE-2026-001 (Amina)".to_owned(),
-        description: None,
-        email: None,
-        method: None,
-        return_url: None,
-        network: None,
-    }
+    ])
 }
 
 fn refund() -> Refund {
     Refund { operation_id: Some(operation()), receipt: None, amount: None, reason: "paid twice".to_owned() }
-}
-
-fn kes(amount: &str) -> Money {
-    Money::parse(amount, "KES").unwrap()
 }
 
 const REFERENCE: &str = "tarishi-01980000000070008000000000000001";
@@ -88,29 +65,15 @@ fn known() -> Reference {
 }
 
 fn waiting_charge() -> Related {
-    Related {
-        operation_id: operation(),
-        action: "charge".to_owned(),
-        state: State::Waiting,
-        reference: Some(known()),
-        outcome: None,
-    }
+    charge_waiting(known())
 }
 
 fn paid_charge() -> Related {
     let outcome = json!({ "receipt": "UKO4R7T1QX", "amount": kes("1250"), "paid_at": null });
-    Related { state: State::Succeeded, outcome: Some(outcome), ..waiting_charge() }
-}
-
-fn http(status: u16, body: &str) -> HttpAnswer {
-    HttpAnswer { status, retry_after: None, body: body.as_bytes().to_vec() }
+    charge_paid(known(), outcome)
 }
 
 /// A stage whose attempt is the one of the fixtures.
 fn stage(payload: Payload, provider: &Provider) -> Stage {
-    let mut settings = settings();
-    settings.0.insert("base_url".to_owned(), provider.url().to_owned());
-    let mut stage = Stage::new(payload, settings);
-    stage.attempt_id = wire::attempt_of(REFERENCE).unwrap();
-    stage
+    Stage { attempt_id: wire::attempt_of(REFERENCE).unwrap(), ..Stage::at(provider.url(), payload, settings()) }
 }

@@ -8,11 +8,11 @@ mod tokens;
 use std::sync::Arc;
 
 use serde_json::json;
-use tarishi_protocol::{Audience, MessageQuery, OperationId, Payload, PushSend, State};
+use tarishi_protocol::{Audience, MessageQuery, Payload, PushSend};
 
 use super::super::{
     Adapter as _, Answer, Disposition, HealthCall, PushKind, PushTarget, Reference, Related, Settings, Targets,
-    contract::{Provider, Script, Stage, Subject, phone},
+    contract::{self, Provider, Sample, Script, Stage, Subject, phone},
 };
 use super::{DESCRIPTOR, Push};
 use crate::Config;
@@ -22,9 +22,12 @@ pub(in crate::adapters) fn subject() -> Subject {
     Subject {
         adapter: Arc::new(Push::default()),
         settings: settings(),
-        calls: vec![("send", Payload::PushSend(push()), None), ("query", Payload::MessageQuery(query), Some(sent()))],
+        calls: vec![
+            Sample::new("send", Payload::PushSend(push())),
+            Sample::new("query", Payload::MessageQuery(query)).about(sent()),
+        ],
         speaks_http: true,
-        effect_paths: &["/v1/projects/sandbox-project/messages:send"],
+        effects: &["/v1/projects/sandbox-project/messages:send"],
         known: Reference::new("projects/sandbox-project/messages/0:1"),
         folder: None,
     }
@@ -55,19 +58,11 @@ fn sent() -> Related {
         { "to": "phone-1", "id": "projects/p/messages/1", "status": "accepted" },
         { "to": "phone-2", "status": "dead", "reason": "UNREGISTERED: gone" },
     ]);
-    Related {
-        operation_id: OperationId(uuid::Uuid::from_u128(9)),
-        action: "send".to_owned(),
-        state: State::Succeeded,
-        reference: Some(Reference::new("projects/p/messages/1")),
-        outcome: Some(json!({ "messages": messages })),
-    }
+    contract::sent(messages)
 }
 
 fn stage(send: PushSend, provider: &Provider) -> Stage {
-    let mut settings = settings();
-    settings.0.insert("base_url".to_owned(), provider.url().to_owned());
-    Stage::new(Payload::PushSend(send), settings)
+    Stage::at(provider.url(), Payload::PushSend(send), settings())
 }
 
 fn target(kind: PushKind, token: &str) -> PushTarget {
@@ -153,7 +148,7 @@ async fn data_are_texts_and_marks_are_the_app_s_where_it_names_one() {
 async fn an_app_that_draws_by_itself_gets_data_alone() {
     let provider = Provider::start(vec![Script::text(200, include_str!("fixtures/sent.json"))]).await;
     let mut stage = stage(push(), &provider);
-    stage.settings.0.insert("fcm_shown_by".to_owned(), "app".to_owned());
+    stage.set("fcm_shown_by", "app");
     step(&stage).await;
     let message = provider.seen()[0].json()["message"].clone();
     assert!(message.get("notification").is_none() && message["android"].get("notification").is_none());
@@ -167,27 +162,6 @@ async fn nobody_with_a_device_is_a_failure_that_says_so() {
     let mut stage = stage(push(), &provider);
     stage.targets = Targets::default();
     assert!(matches!(step(&stage).await, Answer::Failed { code, .. } if code == "no_device"));
-    assert!(provider.seen().is_empty());
-}
-
-#[tokio::test]
-async fn a_query_is_answered_from_our_books() {
-    let provider = Provider::start(vec![Script::text(200, "{}")]).await;
-    for (message_id, related, found) in [
-        (None, Some(sent()), 2),
-        (Some("projects/p/messages/1"), Some(sent()), 1),
-        (Some("projects/p/messages/9"), Some(sent()), 0),
-        (None, None, 0),
-    ] {
-        let query = MessageQuery { operation_id: None, message_id: message_id.map(str::to_owned) };
-        let mut stage = stage(push(), &provider);
-        (stage.payload, stage.related) = (Payload::MessageQuery(query), related);
-        match Push::default().execute(&stage.call("query")).await.unwrap() {
-            Answer::Succeeded { outcome, .. } => assert_eq!(outcome["messages"].as_array().unwrap().len(), found),
-            Answer::Failed { code, .. } => assert_eq!((code.as_str(), found), ("not_found", 0)),
-            other => panic!("{other:?}"),
-        }
-    }
     assert!(provider.seen().is_empty());
 }
 
@@ -223,13 +197,10 @@ fn one_provider_is_enough_and_a_bad_setting_is_named() {
         ("default_ttl_s", "2419201"),
         ("base_url", "http://a.example"),
     ] {
-        let mut settings = settings();
-        settings.0.insert(name.to_owned(), bad.to_owned());
-        let message = check(&settings).unwrap_err();
+        let message = check(&settings().with(name, bad)).unwrap_err();
         assert!(message.contains(name) && !message.contains("PRIVATE"), "{name}: {message}");
     }
-    let mut settings = settings();
-    settings.0.insert("apns_key_p8".to_owned(), "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----".to_owned());
+    let settings = settings().with("apns_key_p8", "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----");
     assert!(check(&settings).unwrap_err().contains("P-256"));
 }
 
@@ -239,15 +210,14 @@ async fn health_is_a_dry_run() {
     for (status, body, ok) in [(200, r#"{"name":"projects/p/messages/1"}"#, true), (403, denied, false), (200, "{}", false)] {
         let provider = Provider::start(vec![Script::text(status, body)]).await;
         let stage = stage(push(), &provider);
-        let call = HealthCall { settings: &stage.settings, access_token: Some("ya29.lab"), outbound: &stage.outbound };
+        let call = HealthCall { access_token: Some("ya29.lab"), ..stage.health() };
         assert_eq!(Push::default().health(&call).await.ok, ok, "{body}");
         assert_eq!(provider.seen()[0].json(), json!({ "message": { "topic": "health" }, "validate_only": true }));
     }
     let provider = Provider::start(vec![Script::text(500, "")]).await;
     let mut stage = stage(push(), &provider);
     stage.settings.0.remove("fcm_service_account_json");
-    let call = HealthCall { settings: &stage.settings, access_token: None, outbound: &stage.outbound };
-    assert!(Push::default().health(&call).await.ok && provider.seen().is_empty());
+    assert!(Push::default().health(&stage.health()).await.ok && provider.seen().is_empty());
 }
 
 #[tokio::test]

@@ -5,12 +5,11 @@ mod webhooks;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
-use tarishi_protocol::{Empty, MessageQuery, MessageSend, OperationId, Payload, Phone, Recipients, State};
+use tarishi_protocol::{Empty, MessageQuery, MessageSend, Payload, Recipients};
 
 use super::super::{
-    Adapter as _, AdapterError, Answer, Disposition, HealthCall, Reference, Related, Settings,
-    contract::{Provider, Script, Stage, Subject},
-    http::HttpAnswer,
+    Adapter as _, AdapterError, Answer, Disposition, Reference, Related, Settings,
+    contract::{self, Provider, Sample, Script, Stage, Subject, http, phones},
 };
 use super::{Sms, config::Config, wire};
 
@@ -20,24 +19,19 @@ pub(in crate::adapters) fn subject() -> Subject {
         adapter: Arc::new(Sms::default()),
         settings: settings(),
         calls: vec![
-            ("send", Payload::MessageSend(send(&["+254711000111"])), None),
-            ("query", Payload::MessageQuery(query), Some(sent())),
-            ("balance", Payload::Balance(Empty {}), None),
+            Sample::new("send", Payload::MessageSend(send(&["+254711000111"]))),
+            Sample::new("query", Payload::MessageQuery(query)).about(sent()),
+            Sample::new("balance", Payload::Balance(Empty {})),
         ],
         speaks_http: true,
-        effect_paths: &["/version1/messaging"],
+        effects: &["/version1/messaging"],
         known: Reference::new("ATXid_5f0c9d2e"),
         folder: None,
     }
 }
 
 fn settings() -> Settings {
-    let pairs = [("username", "dukaapp"), ("api_key", "an-api-key"), ("webhook_token", "a-webhook-token-of-our-own-0000001")];
-    Settings(pairs.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect())
-}
-
-fn phones(numbers: &[&str]) -> Vec<Phone> {
-    numbers.iter().map(|number| number.parse().unwrap()).collect()
+    Settings::of(&[("username", "dukaapp"), ("api_key", "an-api-key"), ("webhook_token", "a-webhook-token-of-our-own-0000001")])
 }
 
 fn send(to: &[&str]) -> MessageSend {
@@ -50,18 +44,11 @@ fn sent() -> Related {
         { "to": "+254711000111", "id": "ATXid_1", "status": "delivered" },
         { "to": "+254733000222", "id": "ATXid_2", "status": "accepted" },
     ]);
-    Related {
-        operation_id: OperationId(uuid::Uuid::from_u128(9)),
-        action: "send".to_owned(),
-        state: State::Succeeded,
-        reference: Some(Reference::new("ATXid_1")),
-        outcome: Some(json!({ "messages": messages })),
-    }
+    contract::sent(messages)
 }
 
 fn read(status: u16, body: &str, to: &[&str]) -> Result<Answer, AdapterError> {
-    let answer = HttpAnswer { status, retry_after: None, body: body.as_bytes().to_vec() };
-    wire::read_send(&answer, &phones(to), 2)
+    wire::read_send(&http(status, body), &phones(to), 2)
 }
 
 fn one(code: i64) -> Result<Answer, AdapterError> {
@@ -181,15 +168,13 @@ fn a_balance_is_cut_down_and_never_up() {
     for bad in ["", "KES", "1785.50", "KES x", "KES 1,000.00", "kes 1", "KES 1.x", "KES 1e3"] {
         assert_eq!(wire::money(bad), None, "{bad}");
     }
-    let answer = |body: &str| HttpAnswer { status: 200, retry_after: None, body: body.as_bytes().to_vec() };
-    assert_eq!(wire::read_balance(&answer(include_str!("fixtures/balance.json"))).unwrap().amount(), "1785.50");
-    assert!(wire::read_balance(&answer(r#"{"userData":{"balance":"KES 1.00"}}"#)).is_ok());
+    assert_eq!(wire::read_balance(&http(200, include_str!("fixtures/balance.json"))).unwrap().amount(), "1785.50");
+    assert!(wire::read_balance(&http(200, r#"{"userData":{"balance":"KES 1.00"}}"#)).is_ok());
 }
 
 #[test]
 fn the_form_is_what_the_official_clients_send() {
-    let mut settings = settings();
-    settings.0.insert("sender_id".to_owned(), "LABCO".to_owned());
+    let settings = settings().with("sender_id", "LABCO");
     let config = Config::read(&settings).unwrap();
     assert_eq!(config.base_url, "https://api.africastalking.com");
     let form = wire::send_form(&config, &phones(&["+254711000111", "+254733000222"]), "Hi é € {x} 100%", None);
@@ -202,9 +187,7 @@ fn the_form_is_what_the_official_clients_send() {
 }
 
 fn stage(payload: Payload, provider: &Provider) -> Stage {
-    let mut settings = settings();
-    settings.0.insert("base_url".to_owned(), provider.url().to_owned());
-    Stage::new(payload, settings)
+    Stage::at(provider.url(), payload, settings())
 }
 
 #[tokio::test]
@@ -232,42 +215,19 @@ async fn a_text_that_is_too_long_is_never_sent() {
 }
 
 #[tokio::test]
-async fn a_query_is_answered_from_our_books() {
-    let provider = Provider::start(vec![Script::text(200, "{}")]).await;
-    for (message_id, related, found) in [
-        (None, Some(sent()), 2),
-        (Some("ATXid_2"), Some(sent()), 1),
-        (Some("ATXid_9"), Some(sent()), 0),
-        (Some("ATXid_2"), None, 0),
-    ] {
-        let query = MessageQuery { operation_id: None, message_id: message_id.map(str::to_owned) };
-        let mut stage = stage(Payload::MessageQuery(query), &provider);
-        stage.related = related;
-        match Sms::default().execute(&stage.call("query")).await.unwrap() {
-            Answer::Succeeded { outcome, .. } => assert_eq!(outcome["messages"].as_array().unwrap().len(), found),
-            Answer::Failed { code, .. } => assert_eq!((code.as_str(), found), ("not_found", 0)),
-            other => panic!("{other:?}"),
-        }
-    }
-    assert!(provider.seen().is_empty());
-}
-
-#[tokio::test]
 async fn health_is_the_balance() {
     let provider = Provider::start(vec![Script::text(200, include_str!("fixtures/balance.json"))]).await;
     let mut stage = stage(Payload::Balance(Empty {}), &provider);
     for (low, degraded) in [("", false), ("500", false), ("KES 2000.00", true), ("UGX 9000", false)] {
-        stage.settings.0.insert("low_balance".to_owned(), low.to_owned());
-        let call = HealthCall { settings: &stage.settings, access_token: None, outbound: &stage.outbound };
-        let health = Sms::default().health(&call).await;
+        stage.set("low_balance", low);
+        let health = Sms::default().health(&stage.health()).await;
         assert_eq!((health.ok, health.degraded), (true, degraded), "{low}: {}", health.message);
     }
     let seen = &provider.seen()[0];
     assert_eq!((seen.path.as_str(), seen.query.as_str()), ("/version1/user", "username=dukaapp"));
     let refused = Provider::start(vec![Script::text(401, "The supplied authentication is invalid")]).await;
-    stage.settings.0.insert("base_url".to_owned(), refused.url().to_owned());
-    let call = HealthCall { settings: &stage.settings, access_token: None, outbound: &stage.outbound };
-    assert!(!Sms::default().health(&call).await.ok);
+    stage.set("base_url", refused.url());
+    assert!(!Sms::default().health(&stage.health()).await.ok);
 }
 
 #[test]

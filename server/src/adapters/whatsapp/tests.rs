@@ -8,11 +8,11 @@ mod webhooks;
 use std::sync::Arc;
 
 use serde_json::json;
-use tarishi_protocol::{Empty, Media, MessageQuery, MessageSend, OperationId, Payload, Phone, Recipients, State, Template};
+use tarishi_protocol::{Empty, Media, MessageQuery, MessageSend, Payload, Recipients, Template};
 
 use super::super::{
-    Adapter as _, Answer, Booked, Call, Disposition, HealthCall, Recovery, Reference, Related, Settings, Then,
-    contract::{Provider, Script, Stage, Subject},
+    Adapter as _, Booked, Call, Disposition, Recovery, Reference, Related, Settings, Then,
+    contract::{self, Provider, Sample, Script, Stage, Subject, phones},
 };
 use super::WhatsApp;
 
@@ -22,30 +22,25 @@ pub(in crate::adapters) fn subject() -> Subject {
         adapter: Arc::new(WhatsApp::default()),
         settings: settings(),
         calls: vec![
-            ("send", Payload::MessageSend(text(&["+254711000111"])), None),
-            ("query", Payload::MessageQuery(query), Some(sent())),
-            ("balance", Payload::Balance(Empty {}), None),
+            Sample::new("send", Payload::MessageSend(text(&["+254711000111"]))),
+            Sample::new("query", Payload::MessageQuery(query)).about(sent()),
+            Sample::new("balance", Payload::Balance(Empty {})),
         ],
         speaks_http: true,
-        effect_paths: &["/v26.0/100000000000001/messages"],
+        effects: &["/v26.0/100000000000001/messages"],
         known: Reference::new("wamid.1"),
         folder: None,
     }
 }
 
 fn settings() -> Settings {
-    let pairs = [
+    Settings::of(&[
         ("phone_number_id", "100000000000001"),
         ("access_token", "EAAGlab"),
         ("app_secret", "s3cret"),
         ("verify_token", "our-random-word"),
         ("webhook_token", "0123456789abcdef0123456789abcdef"),
-    ];
-    Settings(pairs.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect())
-}
-
-fn phones(numbers: &[&str]) -> Vec<Phone> {
-    numbers.iter().map(|number| number.parse().unwrap()).collect()
+    ])
 }
 
 fn text(to: &[&str]) -> MessageSend {
@@ -71,19 +66,11 @@ fn sent() -> Related {
         { "to": "+254711000111", "id": "wamid.1", "status": "delivered" },
         { "to": "+254733000222", "id": "wamid.2", "status": "accepted" },
     ]);
-    Related {
-        operation_id: OperationId(uuid::Uuid::from_u128(9)),
-        action: "send".to_owned(),
-        state: State::Succeeded,
-        reference: Some(Reference::new("wamid.1")),
-        outcome: Some(json!({ "messages": messages })),
-    }
+    contract::sent(messages)
 }
 
 fn stage(payload: Payload, provider: &Provider) -> Stage {
-    let mut settings = settings();
-    settings.0.insert("base_url".to_owned(), provider.url().to_owned());
-    Stage::new(payload, settings)
+    Stage::at(provider.url(), payload, settings())
 }
 
 #[tokio::test]
@@ -137,27 +124,6 @@ async fn media_go_with_a_message_or_in_a_template_s_header() {
 }
 
 #[tokio::test]
-async fn a_query_is_answered_from_our_books() {
-    let provider = Provider::start(vec![Script::text(200, "{}")]).await;
-    for (message_id, related, found) in [
-        (None, Some(sent()), 2),
-        (Some("wamid.2"), Some(sent()), 1),
-        (Some("wamid.9"), Some(sent()), 0),
-        (Some("wamid.2"), None, 0),
-    ] {
-        let query = MessageQuery { operation_id: None, message_id: message_id.map(str::to_owned) };
-        let mut stage = stage(Payload::MessageQuery(query), &provider);
-        stage.related = related;
-        match WhatsApp::default().execute(&stage.call("query")).await.unwrap() {
-            Answer::Succeeded { outcome, .. } => assert_eq!(outcome["messages"].as_array().unwrap().len(), found),
-            Answer::Failed { code, .. } => assert_eq!((code.as_str(), found), ("not_found", 0)),
-            other => panic!("{other:?}"),
-        }
-    }
-    assert!(provider.seen().is_empty());
-}
-
-#[tokio::test]
 async fn there_is_no_balance_and_our_books_are_told_instead() {
     let provider = Provider::start(vec![Script::text(200, "{}")]).await;
     let stage = stage(Payload::Balance(Empty {}), &provider);
@@ -177,12 +143,10 @@ async fn there_is_no_balance_and_our_books_are_told_instead() {
 
 #[test]
 fn sending_again_can_be_switched_off() {
-    let mut settings = settings();
     let recovery = |settings: &Settings| WhatsApp::default().recovery("send", settings);
-    assert!(matches!(recovery(&settings), Recovery::Receipts { then: Then::Resend, wait } if wait.as_secs() == 120));
-    settings.0.insert("resend".to_owned(), "off".to_owned());
-    settings.0.insert("receipt_wait_ms".to_owned(), "5000".to_owned());
-    assert!(matches!(recovery(&settings), Recovery::Receipts { then: Then::Unresolved, wait } if wait.as_secs() == 5));
+    assert!(matches!(recovery(&settings()), Recovery::Receipts { then: Then::Resend, wait } if wait.as_secs() == 120));
+    let off = settings().with("resend", "off").with("receipt_wait_ms", "5000");
+    assert!(matches!(recovery(&off), Recovery::Receipts { then: Then::Unresolved, wait } if wait.as_secs() == 5));
     for (name, bad) in [
         ("resend", "maybe"),
         ("graph_version", "26"),
@@ -191,9 +155,7 @@ fn sending_again_can_be_switched_off() {
         ("rates", "cheap"),
         ("webhook_token", "short"),
     ] {
-        let mut settings = settings.clone();
-        settings.0.insert(name.to_owned(), bad.to_owned());
-        let error = WhatsApp::default().check_settings(&settings).unwrap_err();
+        let error = WhatsApp::default().check_settings(&settings().with(name, bad)).unwrap_err();
         assert!(error.message.contains(name), "{}", error.message);
     }
 }
@@ -214,8 +176,7 @@ async fn health_is_the_number_s_own() {
     ] {
         let provider = Provider::start(vec![Script::text(status, &body)]).await;
         let stage = stage(Payload::Balance(Empty {}), &provider);
-        let call = HealthCall { settings: &stage.settings, access_token: None, outbound: &stage.outbound };
-        let health = WhatsApp::default().health(&call).await;
+        let health = WhatsApp::default().health(&stage.health()).await;
         assert_eq!((health.ok, health.degraded), (ok, degraded), "{body}: {}", health.message);
     }
 }

@@ -5,8 +5,8 @@ use serde_json::json;
 use tarishi_protocol::{Code, Payload, PaymentQuery};
 
 use super::super::super::{
-    Adapter as _, AdapterError, Answer, Disposition, HealthCall, Reference,
-    contract::{Provider, Script, Stage},
+    Adapter as _, AdapterError, Answer, Disposition, Reference,
+    contract::{Provider, Stage},
 };
 use super::super::{Flutterwave, wire};
 use super::{TX_REF, charge, charge_memo, operation, paid_charge, stage, waiting_charge};
@@ -14,10 +14,6 @@ use super::{TX_REF, charge, charge_memo, operation, paid_charge, stage, waiting_
 const VERIFIED: &str = include_str!("../fixtures/verified.json");
 const NOT_FOUND: &str = include_str!("../fixtures/not_found.json");
 const EMPTY: &str = include_str!("../fixtures/list_empty.json");
-
-async fn provider(lines: &[(u16, &str)]) -> Provider {
-    Provider::start(lines.iter().map(|(status, body)| Script::text(*status, body)).collect()).await
-}
 
 /// A charge whose `tx_ref` is the one of the fixtures.
 fn charging(provider: &Provider) -> Stage {
@@ -36,7 +32,7 @@ async fn recover(stage: &Stage, known: Option<&Reference>) -> Result<Answer, Ada
 
 #[tokio::test]
 async fn a_charge_is_sent_once_under_the_attempt_s_name_and_waits() {
-    let provider = provider(&[(200, include_str!("../fixtures/charge_pending.json"))]).await;
+    let provider = Provider::saying(&[(200, include_str!("../fixtures/charge_pending.json"))]).await;
     let stage = charging(&provider);
     let answer = Flutterwave::default().execute(&stage.call("charge")).await.unwrap();
     let Answer::Waiting { reference: Some(reference), poll_after, interim } = answer else { panic!("{answer:?}") };
@@ -57,7 +53,7 @@ async fn a_charge_is_sent_once_under_the_attempt_s_name_and_waits() {
 
 #[tokio::test]
 async fn whose_key_sends_a_charge_is_written_down_before_it_is_sent() {
-    let provider = provider(&[(500, "")]).await;
+    let provider = Provider::saying(&[(500, "")]).await;
     for memo in [None, Some(json!({ "account": "another" }))] {
         let stage = Stage { memo, ..charging(&provider) };
         let answer = Flutterwave::default().execute(&stage.call("charge")).await.unwrap();
@@ -68,7 +64,7 @@ async fn whose_key_sends_a_charge_is_written_down_before_it_is_sent() {
 
 #[tokio::test]
 async fn another_account_s_not_found_is_not_believed() {
-    let provider = provider(&[(400, NOT_FOUND), (200, EMPTY)]).await;
+    let provider = Provider::saying(&[(400, NOT_FOUND), (200, EMPTY)]).await;
     let mut stage = Stage { memo: Some(json!({ "account": "another" })), ..stage(Payload::Charge(charge()), &provider) };
     stage.now += TimeDelta::days(1);
     let error = recover(&stage, None).await.unwrap_err();
@@ -79,7 +75,7 @@ async fn another_account_s_not_found_is_not_believed() {
 #[tokio::test]
 async fn what_was_there_once_is_never_not_found() {
     let pending = VERIFIED.replace("\"status\":\"successful\"", "\"status\":\"pending\"");
-    let provider = provider(&[(200, &pending), (400, NOT_FOUND)]).await;
+    let provider = Provider::saying(&[(200, &pending), (400, NOT_FOUND)]).await;
     let mut stage = charging(&provider);
     let answer = recover(&stage, None).await.unwrap();
     let Answer::Waiting { reference: Some(reference), .. } = answer else { panic!("{answer:?}") };
@@ -90,7 +86,7 @@ async fn what_was_there_once_is_never_not_found() {
 
     // Nor is what a webhook told of, as long as it has not failed.
     let told = Reference::new(TX_REF).with("claim", json!({ "tx_ref": TX_REF, "id": "9154021" }));
-    let provider = self::provider(&[(400, NOT_FOUND), (400, NOT_FOUND), (200, EMPTY)]).await;
+    let provider = Provider::saying(&[(400, NOT_FOUND), (400, NOT_FOUND), (200, EMPTY)]).await;
     let mut stage = charging(&provider);
     stage.now += TimeDelta::days(1);
     assert!(matches!(recover(&stage, Some(&told)).await.unwrap(), Answer::Waiting { .. }));
@@ -98,7 +94,7 @@ async fn what_was_there_once_is_never_not_found() {
 
 #[tokio::test]
 async fn what_is_known_of_an_earlier_attempt_says_nothing_of_the_one_under_way() {
-    let provider = provider(&[(200, VERIFIED)]).await;
+    let provider = Provider::saying(&[(200, VERIFIED)]).await;
     let earlier = Reference::new("x").with("tx_ref", "tarishi-01970000000070008000000000000001").with("transaction_id", "7");
     let answer = recover(&charging(&provider), Some(&earlier)).await.unwrap();
     assert!(matches!(answer, Answer::Succeeded { .. }), "{answer:?}");
@@ -108,7 +104,7 @@ async fn what_is_known_of_an_earlier_attempt_says_nothing_of_the_one_under_way()
 #[tokio::test]
 async fn a_charge_that_is_paid_at_once_is_verified_all_the_same() {
     let body = include_str!("../fixtures/charge_pending.json").replace("\"pending\"", "\"successful\"");
-    let provider = provider(&[(200, &body)]).await;
+    let provider = Provider::saying(&[(200, &body)]).await;
     let answer = Flutterwave::default().execute(&charging(&provider).call("charge")).await.unwrap();
     assert!(matches!(answer, Answer::Waiting { poll_after, .. } if poll_after.is_zero()), "{answer:?}");
 }
@@ -118,14 +114,14 @@ async fn a_charge_that_failed_at_once_says_why() {
     let body = include_str!("../fixtures/charge_pending.json")
         .replace("\"pending\"", "\"failed\"")
         .replace("\"processor_response\":\"Successful\"", "\"processor_response\":\"Insufficient funds\"");
-    let provider = provider(&[(200, &body)]).await;
+    let provider = Provider::saying(&[(200, &body)]).await;
     let answer = Flutterwave::default().execute(&charging(&provider).call("charge")).await.unwrap();
     assert_eq!(answer, Answer::Failed { code: "failed".to_owned(), message: "Insufficient funds".to_owned() });
 }
 
 #[tokio::test]
 async fn an_answer_for_another_charge_is_no_answer() {
-    let provider = provider(&[(200, include_str!("../fixtures/charge_pending.json"))]).await;
+    let provider = Provider::saying(&[(200, include_str!("../fixtures/charge_pending.json"))]).await;
     let stage = stage(Payload::Charge(charge()), &provider);
     let error = Flutterwave::default().execute(&stage.call("charge")).await.unwrap_err();
     assert_eq!(error.disposition, Disposition::Ambiguous);
@@ -138,7 +134,7 @@ async fn a_poll_verifies_by_id_and_a_lost_answer_by_reference() {
         (Some(asked()), "/v3/transactions/verify_by_reference", "tx_ref=tarishi-01980000000070008000000000000001"),
         (None, "/v3/transactions/verify_by_reference", "tx_ref=tarishi-01980000000070008000000000000001"),
     ] {
-        let provider = provider(&[(200, VERIFIED)]).await;
+        let provider = Provider::saying(&[(200, VERIFIED)]).await;
         let answer = recover(&charging(&provider), known.as_ref()).await.unwrap();
         assert!(matches!(&answer, Answer::Succeeded { receipt, .. } if receipt.as_deref() == Some("9154021")), "{answer:?}");
         assert_eq!((provider.seen()[0].path.as_str(), provider.seen()[0].query.as_str()), (path, query));
@@ -149,14 +145,14 @@ async fn a_poll_verifies_by_id_and_a_lost_answer_by_reference() {
 async fn a_transaction_of_another_reference_pays_nothing() {
     let foreign = VERIFIED.replace(TX_REF, "tarishi-99990000000070008000000000000001");
     for known in [Some(super::known()), None] {
-        let provider = provider(&[(200, &foreign)]).await;
+        let provider = Provider::saying(&[(200, &foreign)]).await;
         assert_eq!(recover(&charging(&provider), known.as_ref()).await.unwrap_err().disposition, Disposition::Ambiguous);
     }
 }
 
 #[tokio::test]
 async fn less_money_than_asked_for_goes_to_a_human() {
-    let provider = provider(&[(200, &VERIFIED.replace("\"amount\":1250,", "\"amount\":12.50,"))]).await;
+    let provider = Provider::saying(&[(200, &VERIFIED.replace("\"amount\":1250,", "\"amount\":12.50,"))]).await;
     let error = recover(&charging(&provider), None).await.unwrap_err();
     assert_eq!(error.problem, Some(Code::OutcomeUnknown));
     assert!(error.message.contains("KES 12.50 came in where KES 1250.00"), "{}", error.message);
@@ -165,7 +161,7 @@ async fn less_money_than_asked_for_goes_to_a_human() {
 #[tokio::test]
 async fn not_found_is_believed_late_and_only_with_an_empty_list() {
     for (list, minutes, believed) in [(EMPTY, 59, false), (EMPTY, 60, true)] {
-        let provider = provider(&[(400, NOT_FOUND), (200, list)]).await;
+        let provider = Provider::saying(&[(400, NOT_FOUND), (200, list)]).await;
         let mut stage = stage(Payload::Charge(charge()), &provider);
         stage.now += TimeDelta::minutes(minutes);
         let answer = recover(&stage, None).await.unwrap();
@@ -173,7 +169,7 @@ async fn not_found_is_believed_late_and_only_with_an_empty_list() {
         assert_eq!(provider.seen()[1].path, "/v3/transactions");
     }
     let listed = format!(r#"{{"status":"success","message":"","data":[{{"id":1,"tx_ref":"{TX_REF}","status":"pending"}}]}}"#);
-    let provider = provider(&[(400, NOT_FOUND), (200, &listed)]).await;
+    let provider = Provider::saying(&[(400, NOT_FOUND), (200, &listed)]).await;
     let mut stage = charging(&provider);
     stage.now += TimeDelta::days(1);
     assert!(matches!(recover(&stage, None).await.unwrap(), Answer::Waiting { .. }));
@@ -181,7 +177,7 @@ async fn not_found_is_believed_late_and_only_with_an_empty_list() {
 
 #[tokio::test]
 async fn a_transaction_we_were_told_of_is_never_not_found() {
-    let provider = provider(&[(400, NOT_FOUND)]).await;
+    let provider = Provider::saying(&[(400, NOT_FOUND)]).await;
     let mut stage = charging(&provider);
     stage.now += TimeDelta::days(1);
     assert!(matches!(recover(&stage, Some(&super::known())).await.unwrap(), Answer::Waiting { .. }));
@@ -197,7 +193,7 @@ async fn a_refused_question_never_says_that_the_charge_was_refused() {
         (503, "", Disposition::Ambiguous),
         (429, "", Disposition::RateLimited),
     ] {
-        let provider = provider(&[(status, body)]).await;
+        let provider = Provider::saying(&[(status, body)]).await;
         let error = recover(&charging(&provider), Some(&asked())).await.unwrap_err();
         assert_eq!((error.disposition, error.problem), (disposition, None), "{status}");
     }
@@ -209,14 +205,14 @@ async fn a_webhook_s_claim_is_verified_and_may_be_of_an_earlier_attempt() {
     let claim = json!({ "tx_ref": earlier, "id": "9154021" });
     let known = Reference::new(earlier).with("tx_ref", TX_REF).with("claim", claim);
     let paid = VERIFIED.replace(TX_REF, earlier);
-    let provider = provider(&[(200, &paid)]).await;
+    let provider = Provider::saying(&[(200, &paid)]).await;
     let answer = recover(&charging(&provider), Some(&known)).await.unwrap();
     assert!(matches!(answer, Answer::Succeeded { .. }), "{answer:?}");
 
     // That the earlier one failed says nothing of the one under way.
     let failed = paid.replace("\"status\":\"successful\"", "\"status\":\"failed\"");
     let pending = VERIFIED.replace("\"status\":\"successful\"", "\"status\":\"pending\"");
-    let provider = self::provider(&[(200, &failed), (200, &pending)]).await;
+    let provider = Provider::saying(&[(200, &failed), (200, &pending)]).await;
     assert!(matches!(recover(&charging(&provider), Some(&known)).await.unwrap(), Answer::Waiting { .. }));
     assert_eq!(provider.seen()[1].path, "/v3/transactions/verify_by_reference");
 }
@@ -225,7 +221,7 @@ async fn a_webhook_s_claim_is_verified_and_may_be_of_an_earlier_attempt() {
 async fn a_claim_that_names_a_stranger_s_transaction_is_passed_over() {
     let known = asked().with("claim", json!({ "tx_ref": TX_REF, "id": "7" }));
     let foreign = VERIFIED.replace(TX_REF, "shop-4711");
-    let provider = provider(&[(200, &foreign), (400, NOT_FOUND), (200, EMPTY)]).await;
+    let provider = Provider::saying(&[(200, &foreign), (400, NOT_FOUND), (200, EMPTY)]).await;
     let stage = charging(&provider);
     assert!(!matches!(recover(&stage, Some(&known)).await.unwrap(), Answer::Succeeded { .. }));
     assert_eq!(provider.seen()[0].path, "/v3/transactions/7/verify");
@@ -234,7 +230,7 @@ async fn a_claim_that_names_a_stranger_s_transaction_is_passed_over() {
 #[tokio::test]
 async fn an_ended_payment_is_answered_from_our_books_and_an_open_one_is_asked_about() {
     let query = || Payload::PaymentQuery(PaymentQuery { operation_id: Some(operation()), receipt: None });
-    let books = provider(&[(500, "")]).await;
+    let books = Provider::saying(&[(500, "")]).await;
     let mut stage = stage(query(), &books);
     stage.related = Some(paid_charge());
     let answer = Flutterwave::default().execute(&stage.call("query")).await.unwrap();
@@ -247,7 +243,7 @@ async fn an_ended_payment_is_answered_from_our_books_and_an_open_one_is_asked_ab
         (200, VERIFIED.replace("\"status\":\"successful\"", "\"status\":\"pending\""), "waiting"),
         (400, NOT_FOUND.to_owned(), "waiting"),
     ] {
-        let provider = provider(&[(status, &body)]).await;
+        let provider = Provider::saying(&[(status, &body)]).await;
         let mut stage = super::stage(query(), &provider);
         stage.related = Some(waiting_charge());
         let answer = Flutterwave::default().execute(&stage.call("query")).await.unwrap();
@@ -262,10 +258,9 @@ async fn health_is_a_balance_that_is_not_shown() {
     for (status, body, ok) in
         [(200, r#"{"status":"success","message":"Wallet balance fetched","data":{"currency":"KES"}}"#, true), (401, "", false)]
     {
-        let provider = provider(&[(status, body)]).await;
+        let provider = Provider::saying(&[(status, body)]).await;
         let stage = stage(Payload::Charge(charge()), &provider);
-        let call = HealthCall { settings: &stage.settings, access_token: None, outbound: &stage.outbound };
-        assert_eq!(Flutterwave::default().health(&call).await.ok, ok);
+        assert_eq!(Flutterwave::default().health(&stage.health()).await.ok, ok);
         assert_eq!((provider.seen()[0].method.as_str(), provider.seen()[0].path.as_str()), ("GET", "/v3/balances/KES"));
     }
 }

@@ -19,10 +19,6 @@ fn refunding(refund: Refund, provider: &Provider) -> Stage {
     stage
 }
 
-async fn provider(lines: &[(u16, &str)]) -> Provider {
-    Provider::start(lines.iter().map(|(status, body)| Script::text(*status, body)).collect()).await
-}
-
 fn list(refunds: &[Value]) -> String {
     let info = json!({ "page_info": { "total": 1, "current_page": 1, "total_pages": 1 } });
     json!({ "status": "success", "message": "", "meta": info, "data": refunds }).to_string()
@@ -45,7 +41,8 @@ async fn recover(stage: &Stage) -> Result<Answer, AdapterError> {
 #[tokio::test]
 async fn the_first_step_notes_what_is_there_and_sends_nothing() {
     let other = json!({ "id": 5, "tx_id": 1, "amount_refunded": 1250, "status": "processing" });
-    let provider = provider(&[(200, VERIFIED), (200, &list(&[listed(88_001, &json!({ "status": "failed" })), other]))]).await;
+    let provider =
+        Provider::saying(&[(200, VERIFIED), (200, &list(&[listed(88_001, &json!({ "status": "failed" })), other]))]).await;
     let stage = refunding(refund(), &provider);
     let Answer::Looked { memo } = execute(&stage).await.unwrap() else { panic!() };
     assert_eq!(memo, super::memo(stage.now));
@@ -56,7 +53,7 @@ async fn the_first_step_notes_what_is_there_and_sends_nothing() {
 
 #[tokio::test]
 async fn the_second_step_sends_the_refund_by_the_transaction_s_id() {
-    let provider = provider(&[(200, include_str!("../fixtures/refund_processing.json"))]).await;
+    let provider = Provider::saying(&[(200, include_str!("../fixtures/refund_processing.json"))]).await;
     let mut stage = refunding(refund(), &provider);
     stage.memo = Some(memo(stage.now));
     let answer = execute(&stage).await.unwrap();
@@ -69,7 +66,7 @@ async fn the_second_step_sends_the_refund_by_the_transaction_s_id() {
 #[tokio::test]
 async fn a_refund_that_cannot_be_meant_is_never_sent() {
     let by_receipt = |receipt: &str| Refund { operation_id: None, receipt: Some(receipt.to_owned()), ..refund() };
-    let quiet = provider(&[(500, "")]).await;
+    let quiet = Provider::saying(&[(500, "")]).await;
     for (refund, related) in [
         (refund(), None),
         (refund(), Some(waiting_charge())),
@@ -91,7 +88,7 @@ async fn a_refund_that_cannot_be_meant_is_never_sent() {
         (Refund { amount: Some(kes("1250.01")), ..refund() }, VERIFIED, Code::AmountOutOfRange),
         (Refund { amount: Some(dollars), ..refund() }, VERIFIED, Code::InvalidAmount),
     ] {
-        let provider = provider(&[(200, body), (200, &list(&[]))]).await;
+        let provider = Provider::saying(&[(200, body), (200, &list(&[]))]).await;
         let error = execute(&refunding(refund, &provider)).await.unwrap_err();
         assert_eq!((error.disposition, error.problem), (Disposition::Rejected, Some(problem)));
     }
@@ -105,7 +102,7 @@ async fn no_more_is_given_back_than_is_left_of_the_payment() {
         listed(88_002, &json!({ "amount_refunded": 500, "status": "failed" })),
     ];
     for (refund, sent) in [(part("250"), true), (part("250.01"), false), (refund(), false)] {
-        let provider = provider(&[(200, VERIFIED), (200, &list(&earlier))]).await;
+        let provider = Provider::saying(&[(200, VERIFIED), (200, &list(&earlier))]).await;
         match execute(&refunding(refund, &provider)).await {
             Ok(answer) => assert!(sent && matches!(answer, Answer::Looked { .. }), "{answer:?}"),
             Err(error) => assert_eq!((sent, error.problem), (false, Some(Code::AmountOutOfRange))),
@@ -132,7 +129,7 @@ async fn after_a_lost_answer_ours_is_the_one_that_was_not_there() {
         (vec![listed(88_001, &json!({})), listed(88_120, &json!({}))], Some("refund-88120")),
         (vec![listed(88_120, &json!({ "comments": "paid twice [0123456789ab]" }))], Some("refund-88120")),
     ] {
-        let provider = provider(&[(200, &list(&refunds))]).await;
+        let provider = Provider::saying(&[(200, &list(&refunds))]).await;
         let mut stage = refunding(refund(), &provider);
         stage.memo = Some(memo(stage.now));
         let answer = recover(&stage).await.unwrap();
@@ -150,7 +147,7 @@ async fn only_a_whole_refund_is_sent_again_and_only_once() {
         (json!({ "whole": false }), list(&[]), false),
         (json!({}), endless, false),
     ] {
-        let provider = provider(&[(200, &page)]).await;
+        let provider = Provider::saying(&[(200, &page)]).await;
         let mut stage = refunding(refund(), &provider);
         let mut memo = memo(stage.now);
         memo.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
@@ -166,7 +163,7 @@ async fn only_a_whole_refund_is_sent_again_and_only_once() {
 #[tokio::test]
 async fn before_it_is_sent_again_the_look_is_made_again() {
     for (refunds, adopted) in [(vec![listed(88_120, &json!({}))], true), (vec![], false)] {
-        let provider = provider(&[(200, VERIFIED), (200, &list(&refunds))]).await;
+        let provider = Provider::saying(&[(200, VERIFIED), (200, &list(&refunds))]).await;
         let mut stage = refunding(refund(), &provider);
         stage.memo = Some(memo(stage.now));
         stage.now += TimeDelta::minutes(16);
@@ -185,7 +182,7 @@ async fn a_refund_stands_as_flutterwave_says() {
     for (status, ended) in [("processing", None), ("completed", None), ("completed-momo", Some(true)), ("failed", Some(false))]
     {
         let body = include_str!("../fixtures/refund_processing.json").replace("processing", status);
-        let provider = provider(&[(200, &body)]).await;
+        let provider = Provider::saying(&[(200, &body)]).await;
         let mut stage = refunding(refund(), &provider);
         stage.memo = Some(memo(stage.now));
         let answer = Flutterwave::default().recover(&stage.call("refund"), Some(&known)).await.unwrap();
@@ -203,7 +200,7 @@ async fn a_refund_stands_as_flutterwave_says() {
 
 #[tokio::test]
 async fn a_look_that_was_lost_did_nothing() {
-    let provider = provider(&[(500, "")]).await;
+    let provider = Provider::saying(&[(500, "")]).await;
     assert_eq!(recover(&refunding(refund(), &provider)).await.unwrap(), Answer::NotFound);
     assert!(provider.seen().is_empty());
 }

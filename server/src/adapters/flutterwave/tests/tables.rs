@@ -218,11 +218,7 @@ fn completed_alone_is_only_initiated() {
 
 #[test]
 fn keys_of_two_modes_and_a_short_token_are_found_at_the_start() {
-    let with = |name: &str, text: &str| {
-        let mut settings = settings();
-        settings.0.insert(name.to_owned(), text.to_owned());
-        config::check(&settings).map_err(|error| error.message)
-    };
+    let with = |name: &str, text: &str| config::check(&settings().with(name, text)).map_err(|error| error.message);
     assert!(with("public_key", "FLWPUBK_TEST-abc-X").is_ok());
     for (name, text) in [
         ("public_key", "FLWPUBK-abc-X"),

@@ -9,10 +9,6 @@ use super::super::super::{
 };
 use super::{by_id, by_path, file_json, run, stage, step, whole};
 
-async fn provider(lines: &[(u16, &str)]) -> Provider {
-    Provider::start(lines.iter().map(|(status, body)| Script::text(*status, body)).collect()).await
-}
-
 fn deleting(file: FileRef, provider: &Provider) -> Stage {
     stage(Payload::Delete(file), provider)
 }
@@ -23,7 +19,7 @@ fn done(answer: &Answer) -> bool {
 
 #[tokio::test]
 async fn a_file_is_seen_written_down_and_put_into_the_trash() {
-    let provider = provider(&[(200, &whole("F9")), (200, r#"{"id":"F9","trashed":true}"#)]).await;
+    let provider = Provider::saying(&[(200, &whole("F9")), (200, r#"{"id":"F9","trashed":true}"#)]).await;
     let mut stage = deleting(by_id("F9"), &provider);
     assert!(matches!(step(&mut stage, "delete").await, Ok(Answer::Next { .. })));
     assert_eq!(stage.memo.as_ref().unwrap()["ids"], json!(["F9"]));
@@ -53,14 +49,14 @@ async fn all_files_of_a_path_are_deleted_and_only_those_that_were_found() {
 
 #[tokio::test]
 async fn what_was_seen_and_is_gone_is_deleted_and_what_was_never_seen_is_not_found() {
-    let gone = provider(&[(200, &whole("F9")), (404, "{}")]).await;
+    let gone = Provider::saying(&[(200, &whole("F9")), (404, "{}")]).await;
     assert!(done(&run(&mut deleting(by_id("F9"), &gone), "delete").await.unwrap()));
     let mut trashed = file_json("F9");
     trashed["trashed"] = json!(true);
-    let already = provider(&[(200, &trashed.to_string())]).await;
+    let already = Provider::saying(&[(200, &trashed.to_string())]).await;
     assert!(done(&run(&mut deleting(by_id("F9"), &already), "delete").await.unwrap()));
     for (lines, file) in [((404, "{}"), by_id("F9")), ((200, r#"{"files":[]}"#), by_path("a/b"))] {
-        let answer = run(&mut deleting(file, &provider(&[lines]).await), "delete").await.unwrap();
+        let answer = run(&mut deleting(file, &Provider::saying(&[lines]).await), "delete").await.unwrap();
         assert!(matches!(answer, Answer::Failed { code, .. } if code == "not_found"));
     }
 }
@@ -69,18 +65,18 @@ async fn what_was_seen_and_is_gone_is_deleted_and_what_was_never_seen_is_not_fou
 async fn a_folder_is_not_deleted() {
     let mut folder = file_json("F9");
     folder["mimeType"] = json!("application/vnd.google-apps.folder");
-    let provider = provider(&[(200, &folder.to_string())]).await;
+    let provider = Provider::saying(&[(200, &folder.to_string())]).await;
     assert_eq!(run(&mut deleting(by_id("F9"), &provider), "delete").await.unwrap_err().problem, Some(Code::InvalidPath));
 }
 
 #[tokio::test]
 async fn a_refusal_counts_while_the_file_is_outside_the_trash() {
     let refusal = r#"{"error":{"errors":[{"reason":"insufficientFilePermissions"}]}}"#;
-    let outside = provider(&[(200, &whole("F9")), (403, refusal), (200, &whole("F9"))]).await;
+    let outside = Provider::saying(&[(200, &whole("F9")), (403, refusal), (200, &whole("F9"))]).await;
     let error = run(&mut deleting(by_id("F9"), &outside), "delete").await.unwrap_err();
     assert_eq!((error.disposition, error.code.as_deref()), (Disposition::Rejected, Some("insufficientFilePermissions")));
     let mut trashed = file_json("F9");
     trashed["trashed"] = json!(true);
-    let inside = provider(&[(200, &whole("F9")), (403, refusal), (200, &trashed.to_string())]).await;
+    let inside = Provider::saying(&[(200, &whole("F9")), (403, refusal), (200, &trashed.to_string())]).await;
     assert!(done(&run(&mut deleting(by_id("F9"), &inside), "delete").await.unwrap()));
 }

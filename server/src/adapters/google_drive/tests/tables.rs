@@ -212,9 +212,7 @@ fn settings_that_do_not_work_are_named() {
         ("auth_url", "x"),
         ("revoke_url", "http://example.org"),
     ] {
-        let mut settings = settings();
-        settings.0.insert(name.to_owned(), bad.to_owned());
-        let error = config::check(&settings).unwrap_err();
+        let error = config::check(&settings().with(name, bad)).unwrap_err();
         assert_eq!(error.disposition, Disposition::Misconfigured);
         assert!(error.message.contains(name), "{}", error.message);
     }

@@ -84,7 +84,7 @@ async fn a_category_is_named_by_its_idnumber_or_moodles_id() {
 
 #[tokio::test]
 async fn a_look_up_that_is_old_or_was_used_is_made_again_before_a_create() {
-    let now: DateTime<Utc> = "2026-11-24T07:15:00Z".parse().unwrap();
+    let now: chrono::DateTime<chrono::Utc> = "2026-11-24T07:15:00Z".parse().unwrap();
     for (at, polls_then, polls_now) in
         [(now - chrono::TimeDelta::seconds(16), 0, 0), (now, 0, 1), (now + chrono::TimeDelta::hours(1), 0, 0)]
     {

@@ -96,7 +96,7 @@ async fn a_small_budget_makes_smaller_parts() {
     let names: Vec<String> = (1..=60).map(|n| format!("S{n:04}")).collect();
     let grades: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), "50")).collect();
     let mut stage = stage(Payload::SyncGrades(push(&grades)), provider.url());
-    stage.settings.0.insert("max_vars".to_owned(), "40".to_owned());
+    stage.set("max_vars", "40");
     while let Ok(Answer::Next { memo }) = Moodle::default().execute(&stage.call("sync_grades")).await {
         let written = memo["written"].as_u64();
         stage.memo = Some(memo);

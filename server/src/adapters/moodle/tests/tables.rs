@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::super::{
-    super::{Disposition, HealthCall, http::HttpAnswer},
+    super::{Disposition, http::HttpAnswer},
     FUNCTIONS,
     config::{Config, settle_after_or_default},
     judge_site,
@@ -131,9 +131,7 @@ fn settings_that_cannot_work_are_named() {
         ("max_vars", "many"),
         ("settle_after_ms", "soon"),
     ] {
-        let mut settings = settings();
-        settings.0.insert(name.to_owned(), value.to_owned());
-        let error = Moodle::default().check_settings(&settings).unwrap_err();
+        let error = Moodle::default().check_settings(&settings().with(name, value)).unwrap_err();
         assert!(error.message.contains(name.trim_end_matches("_ms")), "{name}: {}", error.message);
     }
     let settings = settings();
@@ -164,8 +162,7 @@ fn health_says_what_is_wrong_with_the_site() {
 async fn health_asks_once_and_shows_nobody_the_token() {
     let provider = Provider::start(vec![exception("invalidtoken")]).await;
     let stage = stage(Payload::Enroll(enroll()), provider.url());
-    let call = HealthCall { settings: &stage.settings, access_token: None, outbound: &stage.outbound };
-    let health = Moodle::default().health(&call).await;
+    let health = Moodle::default().health(&stage.health()).await;
     assert!(!health.ok && !health.message.contains(TOKEN), "{}", health.message);
     let seen = provider.seen();
     assert_eq!((seen.len(), function(&seen[0]).as_str()), (1, "core_webservice_get_site_info"));

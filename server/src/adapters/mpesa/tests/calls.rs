@@ -5,37 +5,18 @@ use tarishi_protocol::{Payload, PaymentQuery, Refund};
 
 use super::super::super::{
     Adapter as _, Answer, Disposition, HealthCall, Reference, Related,
-    contract::{Provider, Script, Stage},
+    contract::{Provider, Script},
 };
 use super::super::Mpesa;
-use super::{CHECKOUT, charge, kes, known, paid_charge, settings, waiting_charge};
-
-async fn provider(body: &str) -> Provider {
-    Provider::start(vec![Script::text(200, body)]).await
-}
-
-fn stage(payload: Payload, provider: &Provider) -> Stage {
-    let mut settings = settings();
-    settings.0.insert("base_url".to_owned(), provider.url().to_owned());
-    Stage::new(payload, settings)
-}
-
-fn refund() -> Refund {
-    Refund {
-        operation_id: Some(waiting_charge().operation_id),
-        receipt: None,
-        amount: None,
-        reason: "paid twice, sorry!".to_owned(),
-    }
-}
+use super::{CHECKOUT, charge, kes, known, operation, paid_charge, refund, stage, waiting_charge};
 
 fn query() -> Payload {
-    Payload::PaymentQuery(PaymentQuery { operation_id: Some(waiting_charge().operation_id), receipt: None })
+    Payload::PaymentQuery(PaymentQuery { operation_id: Some(operation()), receipt: None })
 }
 
 #[tokio::test]
 async fn an_accepted_charge_waits_with_a_prompt_and_remembers_both_ids() {
-    let provider = provider(include_str!("../fixtures/charge_accepted.json")).await;
+    let provider = Provider::saying(&[(200, include_str!("../fixtures/charge_accepted.json"))]).await;
     let stage = stage(Payload::Charge(charge()), &provider);
     let answer = Mpesa::default().execute(&stage.call("charge")).await.unwrap();
     let Answer::Waiting { reference: Some(reference), poll_after, interim } = answer else { panic!("{answer:?}") };
@@ -51,7 +32,7 @@ async fn an_accepted_charge_waits_with_a_prompt_and_remembers_both_ids() {
 
 #[tokio::test]
 async fn a_poll_asks_by_checkout_request_id() {
-    let provider = provider(include_str!("../fixtures/query_pending.json")).await;
+    let provider = Provider::saying(&[(200, include_str!("../fixtures/query_pending.json"))]).await;
     let stage = stage(Payload::Charge(charge()), &provider);
     let answer = Mpesa::default().recover(&stage.call("charge"), Some(&known())).await.unwrap();
     assert!(matches!(answer, Answer::Waiting { .. }));
@@ -61,7 +42,7 @@ async fn a_poll_asks_by_checkout_request_id() {
 
 #[tokio::test]
 async fn a_charge_without_an_id_cannot_be_asked_about() {
-    let provider = provider("{}").await;
+    let provider = Provider::saying(&[(200, "{}")]).await;
     let stage = stage(Payload::Charge(charge()), &provider);
     for known in [None, Some(&Reference::new(""))] {
         let error = Mpesa::default().recover(&stage.call("charge"), known).await.unwrap_err();
@@ -97,7 +78,7 @@ async fn a_broken_query_counts_against_a_claim_s_confirmation() {
 
 #[tokio::test]
 async fn an_ended_payment_is_answered_from_our_books() {
-    let provider = provider("{}").await;
+    let provider = Provider::saying(&[(200, "{}")]).await;
     let mut stage = stage(query(), &provider);
     stage.related = Some(paid_charge());
     let answer = Mpesa::default().execute(&stage.call("query")).await.unwrap();
@@ -116,7 +97,7 @@ async fn an_open_payment_is_asked_about_and_silence_changes_nothing() {
         (r#"{"ResponseCode":"0","ResultCode":"1037"}"#, true, "waiting"),
         (include_str!("../fixtures/query_no_answer.json"), true, "waiting"),
     ] {
-        let provider = provider(body).await;
+        let provider = Provider::saying(&[(200, body)]).await;
         let mut stage = stage(query(), &provider);
         stage.related = Some(waiting_charge());
         stage.now += chrono::TimeDelta::seconds(if late { 100 } else { 10 });
@@ -127,7 +108,7 @@ async fn an_open_payment_is_asked_about_and_silence_changes_nothing() {
 
 #[tokio::test]
 async fn an_unknown_payment_cannot_be_asked_about() {
-    let provider = provider("{}").await;
+    let provider = Provider::saying(&[(200, "{}")]).await;
     let by_receipt = PaymentQuery { operation_id: None, receipt: Some("UKO4R7T1QX".to_owned()) };
     for (payload, disposition) in
         [(query(), Disposition::Rejected), (Payload::PaymentQuery(by_receipt), Disposition::Unsupported)]
@@ -139,7 +120,7 @@ async fn an_unknown_payment_cannot_be_asked_about() {
 
 #[tokio::test]
 async fn a_refund_reverses_the_whole_payment_by_its_receipt() {
-    let provider = provider(include_str!("../fixtures/reversal_accepted.json")).await;
+    let provider = Provider::saying(&[(200, include_str!("../fixtures/reversal_accepted.json"))]).await;
     let mut stage = stage(Payload::Refund(refund()), &provider);
     stage.related = Some(paid_charge());
     stage.polls = 1;
@@ -170,7 +151,7 @@ async fn a_refund_reverses_the_whole_payment_by_its_receipt() {
 
 #[tokio::test]
 async fn a_refund_that_cannot_be_meant_is_never_sent() {
-    let provider = provider("{}").await;
+    let provider = Provider::saying(&[(200, "{}")]).await;
     let no_receipt = Related { outcome: Some(json!({ "receipt": null, "receipt_missing": true })), ..paid_charge() };
     let part = Refund { amount: Some(kes("100")), ..refund() };
     let foreign = Refund { operation_id: None, receipt: Some("UKO4R7T1QX".to_owned()), ..refund() };
@@ -190,7 +171,7 @@ async fn a_refund_that_cannot_be_meant_is_never_sent() {
 
 #[tokio::test]
 async fn a_token_is_fetched_with_basic_authentication_and_nothing_else() {
-    let provider = provider(r#"{"access_token":"abc","expires_in":"3599"}"#).await;
+    let provider = Provider::saying(&[(200, r#"{"access_token":"abc","expires_in":"3599"}"#)]).await;
     let stage = stage(query(), &provider);
     let token = Mpesa::default().fetch_token("", &stage.settings, &stage.outbound, stage.now).await.unwrap();
     assert_eq!(token.token, "abc");
@@ -199,18 +180,17 @@ async fn a_token_is_fetched_with_basic_authentication_and_nothing_else() {
     assert!(seen.headers.contains(&"authorization: Basic YS1jb25zdW1lci1rZXk6YS1jb25zdW1lci1zZWNyZXQ=".to_owned()));
 
     let broken = Provider::start(vec![Script::HangUp]).await;
-    let mut settings = stage.settings.clone();
-    settings.0.insert("base_url".to_owned(), broken.url().to_owned());
+    let settings = stage.settings.clone().with("base_url", broken.url());
     let error = Mpesa::default().fetch_token("", &settings, &stage.outbound, stage.now).await.unwrap_err();
     assert_eq!(error.harmless().disposition, Disposition::Transient, "no money is involved: the dispatcher may ask again");
 }
 
 #[tokio::test]
 async fn health_is_a_token_and_never_a_call() {
-    let provider = provider("{}").await;
+    let provider = Provider::saying(&[(200, "{}")]).await;
     let stage = stage(query(), &provider);
     for (access_token, ok) in [(Some("abc"), true), (None, false)] {
-        let call = HealthCall { settings: &stage.settings, access_token, outbound: &stage.outbound };
+        let call = HealthCall { access_token, ..stage.health() };
         assert_eq!(Mpesa::default().health(&call).await.ok, ok);
     }
     assert!(provider.seen().is_empty());

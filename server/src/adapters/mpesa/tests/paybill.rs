@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::super::super::{
-    Adapter as _, Answer, Disposition, Errand, Hook, News, PaymentNews, Reference, Settings, Target,
+    Adapter as _, AdapterError, Answer, Disposition, Errand, Hook, HookRead, News, PaymentNews, Reference, Settings, Target,
     contract::{Provider, Script, Stage},
 };
 use super::super::{Mpesa, standing, wire};
@@ -13,20 +13,16 @@ fn told() -> Value {
     serde_json::from_str(include_str!("../fixtures/paybill_confirmation.json")).unwrap()
 }
 
-fn read(
-    rest: &str,
-    body: &Value,
-    change: impl FnOnce(&mut Settings),
-) -> Result<super::super::super::HookRead, super::super::super::AdapterError> {
+fn read(rest: &str, body: &Value, more: &[(&str, &str)]) -> Result<HookRead, AdapterError> {
     let mut settings = settings();
-    change(&mut settings);
+    settings.0.extend(Settings::of(more).0);
     let stage = Stage::new(Payload::Charge(charge()), settings);
     let body = body.to_string();
     Mpesa::default().read_webhook(&Hook { attempt_id: None, ..stage.hook(rest, body.as_bytes()) })
 }
 
 fn payment(body: &Value) -> (PaymentNews, Target, Option<String>) {
-    let read = read("/c", body, |_| {}).unwrap();
+    let read = read("/c", body, &[]).unwrap();
     assert_eq!((read.reply.status, read.reply.body.as_str()), (200, r#"{"ResultCode":0,"ResultDesc":"Accepted"}"#));
     let event = read.events.into_iter().next().unwrap();
     match event.news {
@@ -96,9 +92,7 @@ async fn a_claim_brings_the_receipt_that_a_lost_callback_had_if_the_query_says_p
     let cancelled = r#"{"ResponseCode":"0","ResultCode":"1032"}"#;
     for (amount, answer, expected) in [("1250", paid, Some("UKO7T2M9QA")), ("1249", paid, None), ("1250", cancelled, None)] {
         let provider = Provider::start(vec![Script::text(200, answer)]).await;
-        let mut settings = settings();
-        settings.0.insert("base_url".to_owned(), provider.url().to_owned());
-        let stage = Stage::new(Payload::Charge(charge()), settings);
+        let stage = stage(Payload::Charge(charge()), &provider);
         let known = known().with("paybill", json!({ "receipt": "UKO7T2M9QA", "amount": kes(amount), "paid_at": null }));
         let answer = Mpesa::default().recover(&stage.call("charge"), Some(&known)).await.unwrap();
         let receipt = match answer {
@@ -133,19 +127,14 @@ fn a_stranger_s_confirmation_is_refused() {
         json!([]),
         json!({}),
     ] {
-        assert_eq!(read("/c", &body, |_| {}).unwrap_err().disposition, Disposition::Rejected, "{body}");
+        assert_eq!(read("/c", &body, &[]).unwrap_err().disposition, Disposition::Rejected, "{body}");
     }
-    assert!(read("/v", &foreign, |_| {}).is_err());
-    assert!(read("/r", &told(), |_| {}).is_err(), "a result must name its attempt");
-    let elsewhere = read("/c", &told(), |settings| {
-        settings.0.insert("callback_allowed_ips".to_owned(), "10.0.0.1".to_owned());
-    });
+    assert!(read("/v", &foreign, &[]).is_err());
+    assert!(read("/r", &told(), &[]).is_err(), "a result must name its attempt");
+    let elsewhere = read("/c", &told(), &[("callback_allowed_ips", "10.0.0.1")]);
     assert!(elsewhere.unwrap_err().message.contains("address"));
     // A till is paid by its own number.
-    let till = read("/c", &foreign, |settings| {
-        settings.0.insert("party_b".to_owned(), "600124".to_owned());
-    });
-    assert!(till.is_ok());
+    assert!(read("/c", &foreign, &[("party_b", "600124")]).is_ok());
 }
 
 #[test]
@@ -153,12 +142,8 @@ fn validation_accepts_all_or_what_the_setting_says() {
     let code = |reference: &str, prefixes: Option<&str>| {
         let mut body = told();
         body["BillRefNumber"] = json!(reference);
-        let read = read("/v", &body, |settings| {
-            if let Some(prefixes) = prefixes {
-                settings.0.insert("paybill_references".to_owned(), prefixes.to_owned());
-            }
-        })
-        .unwrap();
+        let more: Vec<_> = prefixes.map(|prefixes| ("paybill_references", prefixes)).into_iter().collect();
+        let read = read("/v", &body, &more).unwrap();
         assert!(read.events.iter().all(|event| event.news == News::Nothing), "nothing follows from a question");
         serde_json::from_str::<Value>(&read.reply.body).unwrap()["ResultCode"].as_str().unwrap().to_owned()
     };
@@ -174,12 +159,10 @@ async fn register(
     base_url: &str,
     script: Vec<Script>,
     more: &[(&str, &str)],
-) -> (Result<Vec<String>, super::super::super::AdapterError>, Vec<Value>) {
+) -> (Result<Vec<String>, AdapterError>, Vec<Value>) {
     let provider = Provider::start(script).await;
-    let mut settings = settings();
-    settings.0.insert("base_url".to_owned(), provider.url().to_owned());
-    settings.0.extend(more.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
-    let stage = Stage::new(Payload::Charge(charge()), settings);
+    let mut stage = stage(Payload::Charge(charge()), &provider);
+    stage.settings.0.extend(Settings::of(more).0);
     let errand =
         Errand { settings: &stage.settings, access_token: Some("abc"), base_url, now: stage.now, outbound: &stage.outbound };
     let done = Mpesa::default().register(&errand).await;

@@ -18,11 +18,7 @@ fn submitted() -> Reference {
 
 async fn recover(known: Option<&Reference>, minutes: i64, script: Script) -> (Result<Answer, AdapterError>, Vec<Seen>) {
     let provider = Provider::start(vec![script]).await;
-    let mut settings = settings();
-    settings.0.insert("base_url".to_owned(), provider.url().to_owned());
-    let refund =
-        Refund { operation_id: Some(waiting_charge().operation_id), receipt: None, amount: None, reason: "x".to_owned() };
-    let mut stage = Stage::new(Payload::Refund(refund), settings);
+    let mut stage = stage(Payload::Refund(refund()), &provider);
     stage.related = Some(paid_charge());
     stage.now = stage.first_opened_at + chrono::TimeDelta::minutes(minutes);
     let answer = Mpesa::default().recover(&stage.call("refund"), known).await;

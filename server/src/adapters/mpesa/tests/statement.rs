@@ -4,16 +4,14 @@ use serde_json::{Value, json};
 
 use super::super::super::{
     Adapter as _, AdapterError, Disposition, Errand, Period, StatementLine,
-    contract::{Provider, Script, Seen, Stage},
+    contract::{Provider, Script, Seen},
 };
 use super::super::Mpesa;
 use super::*;
 
 async fn list(from: &str, until: &str, script: Vec<Script>) -> (Result<Vec<StatementLine>, AdapterError>, Vec<Seen>) {
     let provider = Provider::start(script).await;
-    let mut settings = settings();
-    settings.0.insert("base_url".to_owned(), provider.url().to_owned());
-    let stage = Stage::new(Payload::Charge(charge()), settings);
+    let stage = stage(Payload::Charge(charge()), &provider);
     let errand = Errand {
         settings: &stage.settings,
         access_token: Some("abc"),

@@ -191,11 +191,8 @@ fn polls_grow_slower_and_a_setting_fixes_them() {
     let waits = Waits::default();
     let secs: Vec<u64> = (0..8).map(|polls| waits.polls.after(polls).as_secs()).collect();
     assert_eq!(secs, [15, 15, 20, 30, 30, 60, 600, 600]);
-    let mut settings = settings();
-    settings.0.insert("poll_ms".to_owned(), "1000".to_owned());
-    assert_eq!(Waits::read(&settings).unwrap().polls.after(9).as_secs(), 1);
-    settings.0.insert("poll_ms".to_owned(), "soon".to_owned());
-    assert!(Waits::read(&settings).unwrap_err().message.contains("poll_ms"));
+    assert_eq!(Waits::read(&settings().with("poll_ms", "1000")).unwrap().polls.after(9).as_secs(), 1);
+    assert!(Waits::read(&settings().with("poll_ms", "soon")).unwrap_err().message.contains("poll_ms"));
 }
 
 #[test]
@@ -212,9 +209,7 @@ fn settings_that_cannot_work_are_named() {
         ("security_credential", ""),
         ("first_poll_ms", "-1"),
     ] {
-        let mut settings = settings();
-        settings.0.insert(name.to_owned(), value.to_owned());
-        let message = super::super::config::check(&settings).unwrap_err().message;
+        let message = super::super::config::check(&settings().with(name, value)).unwrap_err().message;
         assert!(message.contains(name) || name == "security_credential", "{name}: {message}");
     }
     let shown = format!("{:?}", Config::read(&settings()).unwrap());

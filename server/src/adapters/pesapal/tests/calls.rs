@@ -15,10 +15,6 @@ const ORDER: &str = include_str!("../fixtures/order.json");
 const PAID: &str = include_str!("../fixtures/status_paid.json");
 const PENDING: &str = include_str!("../fixtures/status_pending.json");
 
-async fn provider(lines: &[(u16, &str)]) -> Provider {
-    Provider::start(lines.iter().map(|(status, body)| Script::text(*status, body)).collect()).await
-}
-
 fn charging(provider: &Provider) -> Stage {
     stage(Payload::Charge(charge()), provider)
 }
@@ -59,7 +55,7 @@ async fn an_order_may_be_told_without_its_name_until_it_is_paid() {
 
 #[tokio::test]
 async fn an_order_waits_with_its_page_and_remembers_pesapal_s_id() {
-    let provider = provider(&[(200, ORDER)]).await;
+    let provider = Provider::saying(&[(200, ORDER)]).await;
     let stage = charging(&provider);
     let answer = Pesapal::default().execute(&stage.call("charge")).await.unwrap();
     let Answer::Waiting { reference: Some(reference), interim: Some(interim), poll_after } = answer else {
@@ -90,11 +86,11 @@ async fn our_ipn_address_is_looked_up_registered_once_and_kept() {
         stage
     };
     let next = Answer::Looked { memo: json!({ "ipn_id": IPN_ID }) };
-    let listed = provider(&[(200, include_str!("../fixtures/ipn_list.json"))]).await;
+    let listed = Provider::saying(&[(200, include_str!("../fixtures/ipn_list.json"))]).await;
     assert_eq!(Pesapal::default().execute(&without_id(&listed).call("charge")).await.unwrap(), next);
     assert_eq!(listed.seen()[0].path, "/api/URLSetup/GetIpnList");
 
-    let provider = provider(&[(200, "[]"), (200, include_str!("../fixtures/ipn_registered.json")), (200, ORDER)]).await;
+    let provider = Provider::saying(&[(200, "[]"), (200, include_str!("../fixtures/ipn_registered.json")), (200, ORDER)]).await;
     let (pesapal, stage) = (Pesapal::default(), without_id(&provider));
     assert_eq!(pesapal.execute(&stage.call("charge")).await.unwrap(), next);
     assert!(matches!(pesapal.execute(&stage.call("charge")).await.unwrap(), Answer::Waiting { .. }));
@@ -112,7 +108,7 @@ async fn our_ipn_address_is_looked_up_registered_once_and_kept() {
 async fn an_ipn_id_that_pesapal_forgot_is_looked_up_again() {
     let refused = r#"{"error":{"code":"InvalidIpnId","message":"no"},"status":"500"}"#;
     let list = include_str!("../fixtures/ipn_list.json");
-    let provider = provider(&[(200, list), (200, refused), (200, list)]).await;
+    let provider = Provider::saying(&[(200, list), (200, refused), (200, list)]).await;
     let (pesapal, mut stage) = (Pesapal::default(), charging(&provider));
     stage.settings.0.remove("ipn_id");
     assert!(matches!(pesapal.execute(&stage.call("charge")).await, Ok(Answer::Looked { .. })));
@@ -132,7 +128,7 @@ async fn a_look_up_of_the_address_that_breaks_may_be_made_again() {
 
 #[tokio::test]
 async fn there_is_no_prompt_at_pesapal() {
-    let provider = provider(&[(200, ORDER)]).await;
+    let provider = Provider::saying(&[(200, ORDER)]).await;
     let charge = Charge { method: Some(PaymentMethod::MobileMoney), ..charge() };
     let stage = stage(Payload::Charge(charge), &provider);
     assert_eq!(Pesapal::default().execute(&stage.call("charge")).await.unwrap_err().disposition, Disposition::Unsupported);
@@ -141,14 +137,14 @@ async fn there_is_no_prompt_at_pesapal() {
 
 #[tokio::test]
 async fn a_lost_order_is_not_found_since_nobody_holds_its_page() {
-    let provider = provider(&[(500, "")]).await;
+    let provider = Provider::saying(&[(500, "")]).await;
     assert_eq!(recover(&charging(&provider), None).await.unwrap(), Answer::NotFound);
     assert!(provider.seen().is_empty());
 }
 
 #[tokio::test]
 async fn a_payment_counts_by_status_name_currency_and_amount() {
-    let provider = provider(&[(200, PAID)]).await;
+    let provider = Provider::saying(&[(200, PAID)]).await;
     let answer = recover(&charging(&provider), Some(&known())).await.unwrap();
     let Answer::Succeeded { outcome, receipt, .. } = answer else { panic!("{answer:?}") };
     assert_eq!(receipt.as_deref(), Some("UKO4R7T1QX"));
@@ -164,7 +160,7 @@ async fn a_payment_counts_by_status_name_currency_and_amount() {
         (PAID.replace(REFERENCE, "tarishi-2"), None),
         (PAID.replace("UKO4R7T1QX", ""), None),
     ] {
-        let provider = self::provider(&[(200, &body)]).await;
+        let provider = Provider::saying(&[(200, &body)]).await;
         let error = recover(&charging(&provider), Some(&known())).await.unwrap_err();
         assert_eq!((error.disposition, error.problem), (Disposition::Ambiguous, problem), "{body}");
     }
@@ -173,12 +169,12 @@ async fn a_payment_counts_by_status_name_currency_and_amount() {
 #[tokio::test]
 async fn failed_and_invalid_are_no_end_while_the_page_is_open() {
     for (status, body) in [(200, stands("2")), (200, stands("0")), (200, PENDING.to_owned()), (500, PENDING.to_owned())] {
-        let provider = provider(&[(status, &body)]).await;
+        let provider = Provider::saying(&[(status, &body)]).await;
         let stage = charging(&provider);
         assert!(matches!(recover(&stage, Some(&open_order(&stage))).await.unwrap(), Answer::Waiting { .. }), "{body}");
         assert_eq!(provider.seen().len(), 1);
     }
-    let provider = provider(&[(200, &stands("3"))]).await;
+    let provider = Provider::saying(&[(200, &stands("3"))]).await;
     let stage = charging(&provider);
     assert!(
         matches!(recover(&stage, Some(&open_order(&stage))).await.unwrap(), Answer::Failed { code, .. } if code == "reversed")
@@ -187,9 +183,12 @@ async fn failed_and_invalid_are_no_end_while_the_page_is_open() {
 
 #[tokio::test]
 async fn an_old_order_is_withdrawn_then_asked_about_and_then_has_failed() {
-    let provider =
-        provider(&[(200, PENDING), (200, r#"{"status":"200","message":"Order successfully cancelled."}"#), (200, PENDING)])
-            .await;
+    let provider = Provider::saying(&[
+        (200, PENDING),
+        (200, r#"{"status":"200","message":"Order successfully cancelled."}"#),
+        (200, PENDING),
+    ])
+    .await;
     let mut stage = charging(&provider);
     let known = open_order(&stage);
     stage.now += TimeDelta::minutes(1_440);
@@ -200,7 +199,7 @@ async fn an_old_order_is_withdrawn_then_asked_about_and_then_has_failed() {
 
     // Not withdrawn: it may be paid still, and is asked to be withdrawn no more.
     let refused = r#"{"status":"500","message":"Order could not be cancelled"}"#;
-    let provider = self::provider(&[(200, PENDING), (200, refused), (200, PENDING), (200, PAID)]).await;
+    let provider = Provider::saying(&[(200, PENDING), (200, refused), (200, PENDING), (200, PAID)]).await;
     let mut stage = charging(&provider);
     let known = open_order(&stage);
     stage.now += TimeDelta::minutes(1_440);
@@ -217,7 +216,7 @@ async fn a_claim_of_an_earlier_order_counts_when_pesapal_says_so() {
     for (body, paid) in
         [(PAID.replace(REFERENCE, earlier), true), (PAID.replace(REFERENCE, "shop-1"), false), (PENDING.to_owned(), false)]
     {
-        let provider = provider(&[(200, &body), (200, PENDING)]).await;
+        let provider = Provider::saying(&[(200, &body), (200, PENDING)]).await;
         let answer = recover(&charging(&provider), Some(&known)).await.unwrap();
         assert_eq!(matches!(answer, Answer::Succeeded { .. }), paid, "{answer:?}");
         assert_eq!(provider.seen()[0].query, format!("orderTrackingId={other}"));
@@ -234,7 +233,7 @@ async fn a_refused_question_never_says_that_the_order_was_refused() {
         (401, String::new(), Disposition::Unauthorized),
         (429, String::new(), Disposition::RateLimited),
     ] {
-        let provider = provider(&[(status, &body)]).await;
+        let provider = Provider::saying(&[(status, &body)]).await;
         let error = recover(&charging(&provider), Some(&known())).await.unwrap_err();
         assert_eq!((error.disposition, error.problem), (disposition, None), "{status} {body}");
     }
@@ -243,7 +242,7 @@ async fn a_refused_question_never_says_that_the_order_was_refused() {
 #[tokio::test]
 async fn an_ended_payment_is_answered_from_our_books_and_an_open_one_is_asked_about() {
     let query = || Payload::PaymentQuery(PaymentQuery { operation_id: Some(operation()), receipt: None });
-    let books = provider(&[(500, "")]).await;
+    let books = Provider::saying(&[(500, "")]).await;
     let mut ended = stage(query(), &books);
     ended.related = Some(paid_charge());
     let answer = Pesapal::default().execute(&ended.call("query")).await.unwrap();
@@ -252,7 +251,7 @@ async fn an_ended_payment_is_answered_from_our_books_and_an_open_one_is_asked_ab
     for (body, state) in
         [(PAID.to_owned(), "succeeded"), (stands("2"), "waiting"), (stands("3"), "failed"), (PENDING.to_owned(), "waiting")]
     {
-        let provider = provider(&[(200, &body)]).await;
+        let provider = Provider::saying(&[(200, &body)]).await;
         let mut stage = stage(query(), &provider);
         stage.related = Some(waiting_charge());
         let answer = Pesapal::default().execute(&stage.call("query")).await.unwrap();
@@ -265,7 +264,7 @@ async fn an_ended_payment_is_answered_from_our_books_and_an_open_one_is_asked_ab
 #[tokio::test]
 async fn a_token_is_asked_for_with_the_keys_and_health_with_the_token() {
     let provider =
-        provider(&[(200, r#"{"token":"abc","status":"200"}"#), (200, include_str!("../fixtures/ipn_list.json"))]).await;
+        Provider::saying(&[(200, r#"{"token":"abc","status":"200"}"#), (200, include_str!("../fixtures/ipn_list.json"))]).await;
     let stage = charging(&provider);
     let token = Pesapal::default().fetch_token("", &stage.settings, &stage.outbound, stage.now).await.unwrap();
     assert_eq!((token.token.as_str(), token.expires_in.as_secs()), ("abc", 300));
@@ -274,10 +273,10 @@ async fn a_token_is_asked_for_with_the_keys_and_health_with_the_token() {
     assert_eq!(seen.json(), json!({ "consumer_key": "a-consumer-key", "consumer_secret": "a-consumer-secret=" }));
     assert!(!seen.headers.iter().any(|header| header.starts_with("authorization")));
 
-    let mut settings = stage.settings.clone();
+    let mut stage = stage;
     for (id, ok) in [(IPN_ID, true), ("99999999-7f10-4f7e-9a58-0c1d2e3f4a5b", false)] {
-        settings.0.insert("ipn_id".to_owned(), id.to_owned());
-        let call = HealthCall { settings: &settings, access_token: Some("abc"), outbound: &stage.outbound };
+        stage.set("ipn_id", id);
+        let call = HealthCall { access_token: Some("abc"), ..stage.health() };
         assert_eq!(Pesapal::default().health(&call).await.ok, ok);
     }
 }

@@ -6,7 +6,7 @@ use tarishi_protocol::{Code, Payload, Refund};
 
 use super::super::super::{
     Adapter as _, AdapterError, Answer, Disposition, Reference, Related,
-    contract::{Provider, Script, Stage},
+    contract::{Provider, Stage},
 };
 use super::super::{Pesapal, wire};
 use super::{REFERENCE, kes, memo, paid_charge, refund, stage, waiting_charge};
@@ -27,10 +27,6 @@ fn again() -> Value {
     memo
 }
 
-async fn provider(status: u16, body: &str) -> Provider {
-    Provider::start(vec![Script::text(status, body)]).await
-}
-
 async fn execute(stage: &Stage) -> Result<Answer, AdapterError> {
     Pesapal::default().execute(&stage.call("refund")).await
 }
@@ -47,14 +43,14 @@ fn people_have_two_weeks_to_approve_it() {
 
 #[tokio::test]
 async fn the_first_step_asks_what_was_paid_and_requests_nothing() {
-    let provider = provider(200, PAID).await;
+    let provider = Provider::saying(&[(200, PAID)]).await;
     assert_eq!(execute(&refunding(refund(), &provider)).await.unwrap(), Answer::Looked { memo: memo() });
     assert_eq!((provider.seen().len(), provider.seen()[0].method.as_str()), (1, "GET"));
 }
 
 #[tokio::test]
 async fn the_second_step_requests_the_refund_by_the_confirmation_code() {
-    let provider = provider(200, TAKEN).await;
+    let provider = Provider::saying(&[(200, TAKEN)]).await;
     let mut stage = refunding(refund(), &provider);
     stage.memo = Some(memo());
     let Answer::Waiting { reference: Some(reference), poll_after, .. } = execute(&stage).await.unwrap() else { panic!() };
@@ -68,7 +64,7 @@ async fn the_second_step_requests_the_refund_by_the_confirmation_code() {
 
 #[tokio::test]
 async fn a_refund_that_cannot_be_meant_is_never_sent() {
-    let quiet = provider(500, "").await;
+    let quiet = Provider::saying(&[(500, "")]).await;
     for related in [None, Some(waiting_charge()), Some(Related { reference: None, ..paid_charge() })] {
         let mut stage = refunding(refund(), &quiet);
         stage.related = related;
@@ -85,10 +81,10 @@ async fn a_refund_that_cannot_be_meant_is_never_sent() {
         (part("250"), PAID.to_owned(), Disposition::Unsupported),
         (refund(), "<html>".to_owned(), Disposition::Transient),
     ] {
-        let provider = provider(200, &body).await;
+        let provider = Provider::saying(&[(200, &body)]).await;
         assert_eq!(execute(&refunding(refund, &provider)).await.unwrap_err().disposition, disposition, "{body}");
     }
-    let card = provider(200, &PAID.replace("MpesaKE", "Visa")).await;
+    let card = Provider::saying(&[(200, &PAID.replace("MpesaKE", "Visa"))]).await;
     assert!(
         matches!(execute(&refunding(part("250"), &card)).await.unwrap(), Answer::Looked { memo } if memo["amount"]["amount"] == "250.00")
     );
@@ -107,7 +103,7 @@ async fn every_signal_of_a_request_allows_what_the_table_says() {
         (401, "", Unauthorized),
         (429, "", RateLimited),
     ] {
-        let provider = provider(status, body).await;
+        let provider = Provider::saying(&[(status, body)]).await;
         let mut stage = refunding(refund(), &provider);
         stage.memo = Some(memo());
         assert_eq!(execute(&stage).await.unwrap_err().disposition, disposition, "{status} {body}");
@@ -116,7 +112,7 @@ async fn every_signal_of_a_request_allows_what_the_table_says() {
 
 #[tokio::test]
 async fn a_lost_request_is_sent_once_more_and_an_earlier_one_is_then_ours() {
-    let provider = provider(200, ALREADY).await;
+    let provider = Provider::saying(&[(200, ALREADY)]).await;
     let mut stage = refunding(refund(), &provider);
     (stage.memo, stage.polls) = (Some(memo()), 1);
     assert_eq!(execute(&stage).await.unwrap(), Answer::Looked { memo: again() });
@@ -138,7 +134,7 @@ async fn what_became_of_a_request_is_seen_in_the_payment_s_status() {
         (PAID, None, again(), 59, "waiting"),
         (PAID, None, again(), 60, "human"),
     ] {
-        let provider = provider(200, body).await;
+        let provider = Provider::saying(&[(200, body)]).await;
         let mut stage = refunding(refund(), &provider);
         stage.memo = Some(memo);
         let begun = uuid::Timestamp::from_unix(uuid::NoContext, u64::try_from(stage.now.timestamp()).unwrap(), 0);
@@ -162,7 +158,7 @@ async fn what_became_of_a_request_is_seen_in_the_payment_s_status() {
 
 #[tokio::test]
 async fn a_look_that_was_lost_did_nothing() {
-    let provider = provider(500, "").await;
+    let provider = Provider::saying(&[(500, "")]).await;
     assert_eq!(recover(&refunding(refund(), &provider), None).await.unwrap(), Answer::NotFound);
     assert!(provider.seen().is_empty());
 }

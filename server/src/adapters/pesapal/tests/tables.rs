@@ -168,11 +168,7 @@ fn amounts_are_written_as_text_and_payers_are_named() {
 
 #[test]
 fn settings_that_do_not_work_are_named() {
-    let with = |name: &str, text: &str| {
-        let mut settings = settings();
-        settings.0.insert(name.to_owned(), text.to_owned());
-        config::check(&settings).map_err(|error| error.message)
-    };
+    let with = |name: &str, text: &str| config::check(&settings().with(name, text)).map_err(|error| error.message);
     assert!(with("ipn_method", "GET").is_ok());
     for (name, text) in [
         ("environment", "live"),

@@ -4,17 +4,16 @@ use serde_json::Value;
 use tarishi_protocol::PushSend;
 
 use super::super::super::{
-    Adapter as _, HealthCall, PushKind, Targets,
-    contract::{Provider, Recorded, Script, Seen, Stage},
+    Adapter as _, HealthCall, PushKind, Settings, Targets,
+    contract::{ENCODINGS, Provider, Recorded, Script, Seen, Stage, USER_AGENT},
 };
 use super::super::{Push, apns, config, wire};
 use super::{push, settings, stage, target};
 
 const SENT: &str = include_str!("../fixtures/sent.json");
-const USER_AGENT: (&str, &str) = ("header.user-agent", "names the client");
-const ENCODINGS: (&str, &str) = ("header.accept-encoding", "what the HTTP library can unpack");
 const API_CLIENT: (&str, &str) = ("header.x-goog-api-client", "names the client");
-const FIREBASE_CLIENT: (&str, &str) = ("header.x-firebase-client", "names the client");
+/// Of every message of a Firebase client.
+const FIREBASE: &[(&str, &str)] = &[USER_AGENT, ENCODINGS, API_CLIENT, ("header.x-firebase-client", "names the client")];
 const FORMAT: (&str, &str) = ("header.x-goog-api-format-version", "optional: asks for the error format that v1 has anyway");
 const ASSERTION: (&str, &str) = ("body.assertion", "signed over another time, key and scope: compared part by part below");
 const NTF: (&str, &str) = ("body.message.data.ntf", "an id of ours: the operation's");
@@ -31,14 +30,14 @@ fn firebase(stage: &mut Stage) {
     account["project_id"] = "demo-project".into();
     account["private_key_id"] = "0123456789abcdef0123456789abcdef01234567".into();
     account["client_email"] = "firebase-adminsdk-test@demo-project.iam.gserviceaccount.com".into();
-    stage.settings.0.insert("fcm_service_account_json".to_owned(), account.to_string());
+    stage.set("fcm_service_account_json", &account.to_string());
 }
 
 async fn sent(send: PushSend, kind: PushKind, token: &str, settings: &[(&str, &str)]) -> Seen {
     let provider = Provider::start(vec![Script::text(200, SENT)]).await;
     let mut stage = stage(send, &provider);
     firebase(&mut stage);
-    stage.settings.0.extend(settings.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())));
+    stage.settings.0.extend(Settings::of(settings).0);
     stage.targets = Targets::new(vec![target(kind, token)]);
     let mut call = stage.call("send");
     call.access_token = Some("ya29.lab");
@@ -53,21 +52,20 @@ async fn a_message_is_what_firebase_admin_for_python_sends() {
     let own = [("fcm_android_channel_id", "orders"), ("fcm_analytics_label", "order")];
     let ours = sent(PushSend { data, ..order() }, PushKind::Fcm, "fcm-registration-token-1", &own).await;
     let reasons = [
-        USER_AGENT,
-        ENCODINGS,
-        API_CLIENT,
-        FIREBASE_CLIENT,
-        FORMAT,
-        NTF,
-        IN_PAYLOAD,
-        PUSH_TYPE,
-        ("body.message.android.ttl", "whole seconds, as 120s"),
-        ("body.message.apns.headers.apns-expiration", "now and the ttl"),
-    ];
+        FIREBASE,
+        &[
+            FORMAT,
+            NTF,
+            IN_PAYLOAD,
+            PUSH_TYPE,
+            ("body.message.android.ttl", "whole seconds, as 120s"),
+            ("body.message.apns.headers.apns-expiration", "now and the ttl"),
+        ],
+    ]
+    .concat();
     recorded.assert_differs_only(&ours, &reasons);
-    let mut ours_s = settings();
-    ours_s.0.insert("fcm_project_id".to_owned(), "demo-project".to_owned());
-    assert_eq!(config::fcm(&ours_s).unwrap().send_url, format!("https://{}{}", recorded.host, recorded.path));
+    let settings = settings().with("fcm_project_id", "demo-project");
+    assert_eq!(config::fcm(&settings).unwrap().send_url, format!("https://{}{}", recorded.host, recorded.path));
 }
 
 #[tokio::test]
@@ -75,21 +73,21 @@ async fn a_message_is_what_firebase_admin_for_node_sends() {
     let recorded = Recorded::read(include_str!("../fixtures/recorded_send_node.json"));
     let ours = sent(order(), PushKind::Fcm, "fcm-registration-token-1", &[]).await;
     let reasons = [
-        USER_AGENT,
-        ENCODINGS,
-        API_CLIENT,
-        FIREBASE_CLIENT,
-        NTF,
-        IN_PAYLOAD,
-        PUSH_TYPE,
-        ("header.accept", "what every client of ours says: anything"),
-        ("header.access_token_auth", "a flag of that client's own"),
-        ("header.content-type", "JSON is UTF-8 without being told"),
-        ("body.message.android.ttl", "whole seconds, as 120s"),
-        ("body.message.android.notification", "the tag, by which a repeat takes the first one's place"),
-        ("body.message.apns.headers.apns-expiration", "now and the ttl; the client left it out"),
-        ("body.message.apns.headers.apns-collapse-id", "by which a repeat takes the first one's place"),
-    ];
+        FIREBASE,
+        &[
+            NTF,
+            IN_PAYLOAD,
+            PUSH_TYPE,
+            ("header.accept", "what every client of ours says: anything"),
+            ("header.access_token_auth", "a flag of that client's own"),
+            ("header.content-type", "JSON is UTF-8 without being told"),
+            ("body.message.android.ttl", "whole seconds, as 120s"),
+            ("body.message.android.notification", "the tag, by which a repeat takes the first one's place"),
+            ("body.message.apns.headers.apns-expiration", "now and the ttl; the client left it out"),
+            ("body.message.apns.headers.apns-collapse-id", "by which a repeat takes the first one's place"),
+        ],
+    ]
+    .concat();
     recorded.assert_differs_only(&ours, &reasons);
 }
 
@@ -99,16 +97,16 @@ async fn an_installation_s_id_goes_where_firebase_admin_for_python_puts_it() {
     let data = serde_json::json!({ "k": "v" }).as_object().cloned();
     let ours = sent(PushSend { data, ..push() }, PushKind::Fid, "cFidExample", &[]).await;
     let reasons = [
-        USER_AGENT,
-        ENCODINGS,
-        API_CLIENT,
-        FIREBASE_CLIENT,
-        FORMAT,
-        NTF,
-        ("body.message.android", "ours has a title: this recording is of data alone"),
-        ("body.message.apns", "ours has a title: this recording is of data alone"),
-        ("body.message.notification", "ours has a title: this recording is of data alone"),
-    ];
+        FIREBASE,
+        &[
+            FORMAT,
+            NTF,
+            ("body.message.android", "ours has a title: this recording is of data alone"),
+            ("body.message.apns", "ours has a title: this recording is of data alone"),
+            ("body.message.notification", "ours has a title: this recording is of data alone"),
+        ],
+    ]
+    .concat();
     recorded.assert_differs_only(&ours, &reasons);
 }
 
@@ -118,23 +116,23 @@ async fn health_is_the_dry_run_of_firebase_admin_for_python_to_nobody() {
     let provider = Provider::start(vec![Script::text(200, SENT)]).await;
     let mut stage = stage(push(), &provider);
     firebase(&mut stage);
-    let call = HealthCall { settings: &stage.settings, access_token: Some("ya29.lab"), outbound: &stage.outbound };
+    let call = HealthCall { access_token: Some("ya29.lab"), ..stage.health() };
     assert!(Push::default().health(&call).await.ok);
     let nobody = "there is no message: credentials, project and API are what is asked about";
     let reasons = [
-        USER_AGENT,
-        ENCODINGS,
-        API_CLIENT,
-        FIREBASE_CLIENT,
-        FORMAT,
-        ("body.message.android", nobody),
-        ("body.message.apns", nobody),
-        ("body.message.data", nobody),
-        ("body.message.fcm_options", nobody),
-        ("body.message.notification", nobody),
-        ("body.message.token", nobody),
-        ("body.message.topic", "the target of a dry run"),
-    ];
+        FIREBASE,
+        &[
+            FORMAT,
+            ("body.message.android", nobody),
+            ("body.message.apns", nobody),
+            ("body.message.data", nobody),
+            ("body.message.fcm_options", nobody),
+            ("body.message.notification", nobody),
+            ("body.message.token", nobody),
+            ("body.message.topic", "the target of a dry run"),
+        ],
+    ]
+    .concat();
     recorded.assert_differs_only(&provider.seen().remove(0), &reasons);
 }
 
@@ -199,10 +197,8 @@ async fn the_token_call_is_that_of_firebase_admin() {
 
 /// Our request to APNs as it is built; the scripted provider does not speak HTTP/2.
 fn apns_request(sandbox: bool) -> (Seen, String) {
-    let mut settings = settings();
-    for (name, text) in [("apns_bundle_id", "com.example.app"), ("apns_env", if sandbox { "sandbox" } else { "production" })] {
-        settings.0.insert(name.to_owned(), text.to_owned());
-    }
+    let env = if sandbox { "sandbox" } else { "production" };
+    let settings = settings().with("apns_bundle_id", "com.example.app").with("apns_env", env);
     let stage = Stage::new(tarishi_protocol::Payload::PushSend(order()), settings);
     let config = config::apns(&stage.settings).unwrap();
     let order = order();

@@ -5,12 +5,8 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
 
-use super::super::super::{AdapterError, Disposition, http::HttpAnswer};
+use super::super::super::{AdapterError, Disposition, contract::http, http::HttpAnswer};
 use super::super::{apns, fcm, wire::Told};
-
-fn answer(status: u16, body: &str) -> HttpAnswer {
-    HttpAnswer { status, retry_after: None, body: body.as_bytes().to_vec() }
-}
 
 /// What is told, in a word.
 fn word(told: Result<Told, AdapterError>) -> String {
@@ -28,7 +24,7 @@ fn fcm_error(status: u16, code: Option<&str>, message: &str, more: &[Value]) -> 
     details
         .extend(code.map(|code| json!({ "@type": "type.googleapis.com/google.firebase.fcm.v1.FcmError", "errorCode": code })));
     let error = json!({ "code": status, "message": message, "status": "SOME_STATUS", "details": details });
-    answer(status, &json!({ "error": error }).to_string())
+    http(status, &json!({ "error": error }).to_string())
 }
 
 #[test]
@@ -54,22 +50,22 @@ fn each_answer_of_fcm_allows_what_the_table_says() {
         (fcm_error(503, Some("UNAVAILABLE"), "", &[]), "Ambiguous 0"),
         (fcm_error(500, Some("UNSPECIFIED_ERROR"), "", &[]), "Ambiguous 0"),
         (fcm_error(400, Some("A_CODE_OF_TOMORROW"), "", &[]), "Ambiguous 0"),
-        (answer(502, "<html>Bad Gateway</html>"), "Ambiguous 0"),
-        (answer(504, ""), "Ambiguous 0"),
-        (answer(400, "<html>proxy</html>"), "Ambiguous 0"),
-        (answer(429, ""), "RateLimited 60"),
-        (answer(401, ""), "Unauthorized 0"),
-        (answer(403, ""), "Misconfigured 0"),
-        (answer(404, "<html>not here</html>"), "Misconfigured 0"),
-        (answer(200, "{}"), "Ambiguous 0"),
-        (answer(200, r#"{"name":""}"#), "Ambiguous 0"),
-        (answer(200, r#"{"name":"projects/p/messages/1"}"#), "taken projects/p/messages/1"),
+        (http(502, "<html>Bad Gateway</html>"), "Ambiguous 0"),
+        (http(504, ""), "Ambiguous 0"),
+        (http(400, "<html>proxy</html>"), "Ambiguous 0"),
+        (http(429, ""), "RateLimited 60"),
+        (http(401, ""), "Unauthorized 0"),
+        (http(403, ""), "Misconfigured 0"),
+        (http(404, "<html>not here</html>"), "Misconfigured 0"),
+        (http(200, "{}"), "Ambiguous 0"),
+        (http(200, r#"{"name":""}"#), "Ambiguous 0"),
+        (http(200, r#"{"name":"projects/p/messages/1"}"#), "taken projects/p/messages/1"),
     ];
     for (answer, expected) in rows {
         assert_eq!(word(fcm::read(&answer)), expected, "{} {}", answer.status, answer.text());
     }
-    assert_eq!(word(fcm::read(&answer(200, include_str!("../fixtures/sent.json")))).split(' ').next(), Some("taken"));
-    assert_eq!(word(fcm::read(&answer(404, include_str!("../fixtures/unregistered.json")))), "dead UNREGISTERED");
+    assert_eq!(word(fcm::read(&http(200, include_str!("../fixtures/sent.json")))).split(' ').next(), Some("taken"));
+    assert_eq!(word(fcm::read(&http(404, include_str!("../fixtures/unregistered.json")))), "dead UNREGISTERED");
 }
 
 #[test]
@@ -131,9 +127,9 @@ fn each_answer_of_apns_allows_what_the_table_says() {
     ];
     for (status, reason, expected) in rows {
         let body = json!({ "reason": reason }).to_string();
-        assert_eq!(apns_word(&answer(*status, &body), 30), *expected, "{status} {reason}");
+        assert_eq!(apns_word(&http(*status, &body), 30), *expected, "{status} {reason}");
     }
-    assert_eq!(apns_word(&answer(200, ""), 30), "taken our-id");
+    assert_eq!(apns_word(&http(200, ""), 30), "taken our-id");
     for (status, expected) in [
         (429, "Transient 60"),
         (403, "Misconfigured 0"),
@@ -143,9 +139,9 @@ fn each_answer_of_apns_allows_what_the_table_says() {
         (505, "Ambiguous 0"),
         (410, "Ambiguous 0"),
     ] {
-        assert_eq!(apns_word(&answer(status, "<html></html>"), 30), expected, "{status}");
+        assert_eq!(apns_word(&http(status, "<html></html>"), 30), expected, "{status}");
     }
-    let named = HttpAnswer { retry_after: Some(Duration::from_secs(7)), ..answer(503, r#"{"reason":"Shutdown"}"#) };
+    let named = HttpAnswer { retry_after: Some(Duration::from_secs(7)), ..http(503, r#"{"reason":"Shutdown"}"#) };
     assert_eq!(apns_word(&named, 30), "Ambiguous 7");
 }
 
@@ -153,7 +149,7 @@ fn each_answer_of_apns_allows_what_the_table_says() {
 fn a_token_that_was_registered_after_apple_s_time_is_not_dead() {
     let at = |timestamp: Option<i64>, reason: &str| {
         let body = json!({ "reason": reason, "timestamp": timestamp }).to_string();
-        apns_word(&answer(410, &body), 30)
+        apns_word(&http(410, &body), 30)
     };
     let registered = registered().timestamp_millis();
     for reason in ["Unregistered", "ExpiredToken"] {
@@ -162,12 +158,12 @@ fn a_token_that_was_registered_after_apple_s_time_is_not_dead() {
         assert_eq!(at(Some(registered - 1), reason), format!("refused {reason}"));
         assert_eq!(at(None, reason), format!("refused {reason}"), "Apple must say since when");
     }
-    assert_eq!(apns_word(&answer(410, include_str!("../fixtures/apns_unregistered.json")), 30), "refused Unregistered");
+    assert_eq!(apns_word(&http(410, include_str!("../fixtures/apns_unregistered.json")), 30), "refused Unregistered");
 }
 
 #[test]
 fn a_fresh_provider_token_that_apple_calls_expired_is_not_replaced() {
-    let expired = answer(403, r#"{"reason":"ExpiredProviderToken"}"#);
+    let expired = http(403, r#"{"reason":"ExpiredProviderToken"}"#);
     assert_eq!(apns_word(&expired, 19), "Misconfigured 0");
     assert_eq!(apns_word(&expired, 20), "Unauthorized 0");
     let error = apns::read(&expired, "our-id", registered(), None).unwrap_err();
@@ -176,7 +172,7 @@ fn a_fresh_provider_token_that_apple_calls_expired_is_not_replaced() {
 
 #[test]
 fn each_answer_of_the_token_call_is_told_apart() {
-    let token = |status, body: &str| match fcm::read_token(&answer(status, body)) {
+    let token = |status, body: &str| match fcm::read_token(&http(status, body)) {
         Ok(token) => format!("{} {}", token.token, token.expires_in.as_secs()),
         Err(error) => format!("{:?}", error.disposition),
     };

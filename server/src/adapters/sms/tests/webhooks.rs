@@ -71,6 +71,6 @@ fn a_webhook_that_names_nothing_or_comes_from_elsewhere_is_refused() {
     ] {
         assert_eq!(Sms::default().read_webhook(&hook(&stage, rest, body)).unwrap_err().disposition, Disposition::Rejected);
     }
-    stage.settings.0.insert("webhook_allowed_ips".to_owned(), "10.0.0.0/8".to_owned());
+    stage.set("webhook_allowed_ips", "10.0.0.0/8");
     assert!(Sms::default().read_webhook(&hook(&stage, "/dlr", "id=a&status=Sent")).is_err());
 }

@@ -3,14 +3,12 @@
 use tarishi_protocol::{Empty, Payload};
 
 use super::super::super::{
-    Adapter as _, HealthCall,
-    contract::{Provider, Recorded, Script, Seen},
+    Adapter as _,
+    contract::{ENCODINGS, Provider, Recorded, Script, Seen, USER_AGENT},
 };
 use super::super::{WhatsApp, config::Config};
 use super::{settings, stage, template, text};
 
-const USER_AGENT: (&str, &str) = ("header.user-agent", "names the client");
-const ENCODINGS: (&str, &str) = ("header.accept-encoding", "what the HTTP library can unpack");
 const CALLBACK: (&str, &str) = ("body.biz_opaque_callback_data", "an echo of the caller's choice: ours is the attempt");
 
 async fn sent(payload: Payload, version: &str) -> Seen {
@@ -57,8 +55,7 @@ async fn the_question_about_the_number_asks_for_some_of_pywa_s_fields() {
     let recorded = Recorded::read(include_str!("../fixtures/recorded_number_pywa.json"));
     let provider = Provider::start(vec![Script::text(200, r#"{"id":"100000000000001"}"#)]).await;
     let stage = stage(Payload::Balance(Empty {}), &provider);
-    let call = HealthCall { settings: &stage.settings, access_token: None, outbound: &stage.outbound };
-    assert!(WhatsApp::default().health(&call).await.ok);
+    assert!(WhatsApp::default().health(&stage.health()).await.ok);
     let ours = provider.seen().remove(0);
     recorded
         .assert_differs_only(&ours, &[USER_AGENT, ENCODINGS, ("query.fields", "only what health reads, in the same names")]);

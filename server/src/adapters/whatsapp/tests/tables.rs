@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::super::super::{AdapterError, Disposition, http::HttpAnswer};
+use super::super::super::{AdapterError, Disposition, contract::http, http::HttpAnswer};
 use super::super::wire::{self, Told};
 
 fn read(status: u16, body: &str) -> Result<Told, AdapterError> {
-    wire::read_send(&HttpAnswer { status, retry_after: None, body: body.as_bytes().to_vec() })
+    wire::read_send(&http(status, body))
 }
 
 fn error(status: u16, code: i64) -> Result<Told, AdapterError> {
