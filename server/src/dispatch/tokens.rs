@@ -69,7 +69,7 @@ fn key(adapter: &str, name: &str) -> String {
 /// The adapter's access token of this name, fetched if there is none that is still good.
 ///
 /// # Errors
-/// The provider gave none. Nothing was done, so what was unclear is [`Disposition::Transient`].
+/// The provider gave none. Nothing was done, so what was unclear is [`Disposition::Transient`](crate::adapters::Disposition::Transient).
 pub async fn access_token(
     app: &App,
     tenant: &str,
