@@ -4,10 +4,7 @@ use std::{collections::BTreeMap, net::IpAddr, path::PathBuf};
 
 use serde::Deserialize;
 
-use super::{
-    AdapterConfig, Config, ConfigError, Hidden, MasterKey,
-    retry::{self, RetryLayer},
-};
+use super::{AdapterConfig, Config, ConfigError, Hidden, MasterKey, RetryChange};
 use crate::store::Ms;
 
 const DAY_MS: Ms = 24 * 3_600_000;
@@ -38,7 +35,7 @@ pub(super) struct Layers {
 struct AdapterLayer {
     enabled: Option<bool>,
     settings: BTreeMap<String, Scalar>,
-    retry: BTreeMap<String, RetryLayer>,
+    retry: BTreeMap<String, RetryChange>,
 }
 
 /// TOML has numbers and booleans where the environment has texts.
@@ -74,11 +71,7 @@ impl Layers {
             metrics_token: self.metrics_token,
             trusted_proxies: self.trusted_proxies.map_or(Ok(Vec::new()), Proxies::read)?,
             sandbox: self.sandbox.map(|url| address("sandbox", &url)).transpose()?,
-            adapters: self
-                .adapters
-                .into_iter()
-                .map(|(name, layer)| Ok((name.clone(), layer.read(&name)?)))
-                .collect::<Result<_, _>>()?,
+            adapters: self.adapters.into_iter().map(|(name, layer)| (name, layer.into())).collect(),
             max_hold_ms: self.max_hold_ms.map_or(base.max_hold_ms, Ms::from),
             max_wait_ms: self.max_wait_ms.map_or(base.max_wait_ms, Ms::from),
             shutdown_grace_ms: self.shutdown_grace_ms.map_or(base.shutdown_grace_ms, Ms::from),
@@ -89,10 +82,10 @@ impl Layers {
     }
 }
 
-impl AdapterLayer {
-    fn read(self, adapter: &str) -> Result<AdapterConfig, ConfigError> {
-        let texts = self.settings.into_iter().map(|(name, value)| (name, Hidden(value.text())));
-        Ok(AdapterConfig { enabled: self.enabled, settings: texts.collect(), retry: retry::read(adapter, self.retry)? })
+impl From<AdapterLayer> for AdapterConfig {
+    fn from(layer: AdapterLayer) -> Self {
+        let texts = layer.settings.into_iter().map(|(name, value)| (name, Hidden(value.text())));
+        Self { enabled: layer.enabled, settings: texts.collect(), retry: layer.retry }
     }
 }
 

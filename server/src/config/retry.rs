@@ -3,8 +3,6 @@
 //! `"*"` names every action that has no table of its own. What is left out keeps its default. Everything wrong is refused
 //! when the server starts, with the name of the field. Calls of unknown outcome have no settings here.
 
-use std::collections::BTreeMap;
-
 use serde::Deserialize;
 use tarishi_protocol::catalog;
 
@@ -22,29 +20,14 @@ const ATTEMPTS_MAX: u32 = 1_000;
 const WAIT_MS_MAX: u64 = 7 * 24 * 3_600_000;
 const FACTOR_MAX: f64 = 100.0;
 
-/// One table as written.
-#[derive(Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub(super) struct RetryLayer {
-    strategy: Option<String>,
-    attempts: Option<u32>,
-    base_ms: Option<u64>,
-    factor: Option<f64>,
-    cap_ms: Option<u64>,
-    jitter: Option<f64>,
-}
-
-/// The tables of one adapter.
-pub(super) fn read(adapter: &str, layers: BTreeMap<String, RetryLayer>) -> Result<BTreeMap<String, RetryChange>, ConfigError> {
-    layers.into_iter().map(|(action, layer)| Ok((action.clone(), layer.read(adapter, &action)?))).collect()
-}
-
 /// What the file says of the retries of one action; absent = the default's.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq)]
+#[serde(default, deny_unknown_fields)]
 pub struct RetryChange {
     /// How waits grow.
     pub strategy: Option<Growth>,
     /// Calls in all, at most.
+    #[serde(rename = "attempts")]
     pub attempts_max: Option<u32>,
     /// The first wait, in milliseconds.
     pub base_ms: Option<u64>,
@@ -85,56 +68,50 @@ impl RetryChange {
     }
 }
 
-impl RetryLayer {
-    fn read(self, adapter: &str, action: &str) -> Result<RetryChange, ConfigError> {
-        let table = format!("adapters.{adapter}.retry.{action}");
-        let refuse = |field: &str, rule: String| Err(ConfigError::Retry(format!("{table}{field}"), rule));
-        if !is_action(adapter, action) {
-            return refuse("", format!("{adapter} has no action of this name"));
-        }
-        let strategy = match self.strategy.as_deref() {
-            None => None,
-            Some(word) => match Growth::ALL.iter().find(|(known, _)| *known == word) {
-                Some((_, strategy)) => Some(*strategy),
-                None => return refuse(".strategy", "must be exponential, linear or fixed".to_owned()),
-            },
-        };
-        if self.attempts.is_some_and(|attempts| !(1..=ATTEMPTS_MAX).contains(&attempts)) {
-            return refuse(".attempts", format!("must be 1 to {ATTEMPTS_MAX}"));
-        }
-        if self.base_ms.is_some_and(|base| !(1..=WAIT_MS_MAX).contains(&base)) {
-            return refuse(".base_ms", format!("must be 1 to {WAIT_MS_MAX}"));
-        }
-        if self.cap_ms.is_some_and(|cap| !(1..=WAIT_MS_MAX).contains(&cap)) {
-            return refuse(".cap_ms", format!("must be 1 to {WAIT_MS_MAX}"));
-        }
-        // No range of floats contains NaN.
-        if self.factor.is_some_and(|factor| !(1.0..=FACTOR_MAX).contains(&factor)) {
-            return refuse(".factor", format!("must be 1 to {FACTOR_MAX}"));
-        }
-        if self.jitter.is_some_and(|jitter| !(0.0..=1.0).contains(&jitter)) {
-            return refuse(".jitter", "must be 0 to 1".to_owned());
-        }
-        if self.factor.is_some() && strategy.is_some_and(|strategy| strategy != Growth::Exponential) {
-            return refuse(".factor", "only the exponential strategy has one".to_owned());
-        }
-        let Self { attempts, base_ms, factor, cap_ms, jitter, .. } = self;
-        Ok(RetryChange { strategy, attempts_max: attempts, base_ms, factor, cap_ms, jitter })
-    }
-}
-
-/// Every table over what it stands on: a wait may not begin above its end.
+/// Every table, and every table over what it stands on: a wait may not begin above its end.
 pub(super) fn check(config: &Config) -> Result<(), ConfigError> {
     for (adapter, settings) in &config.adapters {
-        for action in settings.retry.keys() {
-            let retry = config.retry(adapter, action);
-            if retry.cap_ms < retry.base_ms {
-                let field = format!("adapters.{adapter}.retry.{action}.cap_ms");
-                return Err(ConfigError::Retry(field, format!("must be at least base_ms, which is {}", retry.base_ms)));
+        for (action, change) in &settings.retry {
+            let table = format!("adapters.{adapter}.retry.{action}");
+            if !is_action(adapter, action) {
+                return Err(ConfigError::Retry(table, format!("{adapter} has no action of this name")));
             }
+            change
+                .check(config.retry(adapter, action))
+                .map_err(|(field, rule)| ConfigError::Retry(format!("{table}.{field}"), rule))?;
         }
     }
     Ok(())
+}
+
+impl RetryChange {
+    /// Checks each part, and the `whole` that it makes; says which field is wrong, and the rule.
+    fn check(self, whole: Retry) -> Result<(), (&'static str, String)> {
+        let Self { strategy, attempts_max, base_ms, factor, cap_ms, jitter } = self;
+        let refuse = |field, rule: String| Err((field, rule));
+        if attempts_max.is_some_and(|attempts| !(1..=ATTEMPTS_MAX).contains(&attempts)) {
+            return refuse("attempts", format!("must be 1 to {ATTEMPTS_MAX}"));
+        }
+        for (field, wait) in [("base_ms", base_ms), ("cap_ms", cap_ms)] {
+            if wait.is_some_and(|wait| !(1..=WAIT_MS_MAX).contains(&wait)) {
+                return refuse(field, format!("must be 1 to {WAIT_MS_MAX}"));
+            }
+        }
+        // No range of floats contains NaN.
+        if factor.is_some_and(|factor| !(1.0..=FACTOR_MAX).contains(&factor)) {
+            return refuse("factor", format!("must be 1 to {FACTOR_MAX}"));
+        }
+        if jitter.is_some_and(|jitter| !(0.0..=1.0).contains(&jitter)) {
+            return refuse("jitter", "must be 0 to 1".to_owned());
+        }
+        if factor.is_some() && strategy.is_some_and(|strategy| strategy != Growth::Exponential) {
+            return refuse("factor", "only the exponential strategy has one".to_owned());
+        }
+        if whole.cap_ms < whole.base_ms {
+            return refuse("cap_ms", format!("must be at least base_ms, which is {}", whole.base_ms));
+        }
+        Ok(())
+    }
 }
 
 fn is_action(adapter: &str, action: &str) -> bool {

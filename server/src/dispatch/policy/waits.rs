@@ -1,5 +1,7 @@
 //! How long to wait: between tries, and while a lane's breaker is open.
 
+use serde::Deserialize;
+
 use crate::store::Ms;
 
 /// Failures in a row after which a lane closes.
@@ -28,7 +30,8 @@ pub struct Retry {
 }
 
 /// How waits grow from one try to the next.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq)]
+#[serde(rename_all = "lowercase")]
 pub enum Growth {
     /// `base`, `base × factor`, `base × factor²` …
     Exponential,
@@ -39,9 +42,8 @@ pub enum Growth {
 }
 
 impl Growth {
-    /// Every strategy by its word in the settings.
-    pub const ALL: [(&'static str, Self); 3] =
-        [("exponential", Self::Exponential), ("linear", Self::Linear), ("fixed", Self::Fixed)];
+    /// Every strategy.
+    pub const ALL: [Self; 3] = [Self::Exponential, Self::Linear, Self::Fixed];
 }
 
 impl Default for Retry {
@@ -104,8 +106,8 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_wait_is_longer_than_the_cap_however_many_tries(attempts in 0..u32::MAX, chance in 0.0..1.0, strategy in 0..3_usize) {
-            let retry = Retry { strategy: Growth::ALL[strategy].1, ..Retry::DEFAULT };
+        fn no_wait_is_longer_than_the_cap_however_many_tries(attempts in 0..u32::MAX, chance in 0.0..1.0, growth in 0..Growth::ALL.len()) {
+            let retry = Retry { strategy: Growth::ALL[growth], ..Retry::DEFAULT };
             let wait = retry.wait_ms(attempts, chance);
             prop_assert!(wait >= 0 && wait.unsigned_abs() <= retry.cap_ms);
         }

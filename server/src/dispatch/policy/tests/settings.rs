@@ -9,7 +9,7 @@ proptest! {
         growth in 0..3_usize, which in 0..3_usize, lost in any::<bool>(),
     ) {
         let recovery = [MONEY, Recovery::Query { settle_after: Duration::from_secs(60) }, Recovery::Human][which];
-        let retry = Retry { strategy: Growth::ALL[growth].1, attempts_max, base_ms, factor, cap_ms: base_ms, jitter };
+        let retry = Retry { strategy: Growth::ALL[growth], attempts_max, base_ms, factor, cap_ms: base_ms, jitter };
         let rules = Rules { retry, ..rules(recovery) };
         let row = OperationRow { attempts: made, ..row(State::Calling) };
         let evidence = if lost {
