@@ -1,7 +1,8 @@
 //! What is sealed, and its move from one master key to the next. The first byte of a sealed value is its key's number.
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, params};
 
+use super::meta;
 use crate::store::{Error, Result, SealedKind, SealedRow};
 
 const ROOT: &str = "vault_root";
@@ -9,7 +10,7 @@ const REQUIRED: &str = "vault_key";
 const SERVING: &str = "vault_serving";
 
 pub(super) fn root(conn: &Connection) -> Result<Option<Vec<u8>>> {
-    let text = meta(conn, ROOT)?;
+    let text = meta::get(conn, ROOT)?;
     text.map(|text| hex::decode(text).map_err(|_| Error::Damaged("the sealed root".to_owned()))).transpose()
 }
 
@@ -27,12 +28,12 @@ pub(super) fn reseal_root(conn: &Connection, old: &[u8], new: &[u8]) -> Result<b
 }
 
 pub(super) fn require_key(conn: &Connection, id: u8) -> Result<()> {
-    put_meta(conn, REQUIRED, &id.to_string())
+    meta::put(conn, REQUIRED, &id.to_string())
 }
 
 /// A value sealed with a key that is on its way out must not be stored: nobody would seal it again.
 pub(super) fn check_key(conn: &Connection, sealed: &[u8]) -> Result<()> {
-    let required = meta(conn, REQUIRED)?.and_then(|text| text.parse::<u8>().ok());
+    let required = meta::get(conn, REQUIRED)?.and_then(|text| text.parse::<u8>().ok());
     match (required, sealed.first()) {
         (Some(required), Some(used)) if required != *used => {
             Err(Error::Key(format!("key {used} is on its way out, {required} seals now; the server must know it")))
@@ -75,11 +76,11 @@ pub(super) fn reseal(conn: &Connection, rows: &[(SealedRow, Vec<u8>)]) -> Result
 }
 
 pub(super) fn note_serving(conn: &Connection, ids: &[u8]) -> Result<()> {
-    put_meta(conn, SERVING, &ids.iter().map(u8::to_string).collect::<Vec<_>>().join(","))
+    meta::put(conn, SERVING, &ids.iter().map(u8::to_string).collect::<Vec<_>>().join(","))
 }
 
 pub(super) fn serving(conn: &Connection) -> Result<Vec<u8>> {
-    Ok(meta(conn, SERVING)?.unwrap_or_default().split(',').filter_map(|id| id.parse().ok()).collect())
+    Ok(meta::get(conn, SERVING)?.unwrap_or_default().split(',').filter_map(|id| id.parse().ok()).collect())
 }
 
 /// Where values of a kind lie.
@@ -99,14 +100,4 @@ fn place(kind: SealedKind) -> Place {
         SealedKind::PushToken => ("push_tokens", "device_id", "sealed"),
     };
     Place { table, named, column }
-}
-
-fn meta(conn: &Connection, name: &str) -> Result<Option<String>> {
-    Ok(conn.query_row("SELECT value FROM meta WHERE name = ?1", [name], |row| row.get(0)).optional()?)
-}
-
-fn put_meta(conn: &Connection, name: &str, value: &str) -> Result<()> {
-    let sql = "INSERT INTO meta (name, value) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = excluded.value";
-    conn.execute(sql, [name, value])?;
-    Ok(())
 }

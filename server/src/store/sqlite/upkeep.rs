@@ -1,18 +1,18 @@
 //! The store's own id, what retention allows to go, figures, and the doctor.
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, params};
 use tarishi_protocol::State;
 use uuid::Uuid;
 
-use super::dispatch;
+use super::{dispatch, meta};
 use crate::store::{Error, Figures, Ms, Result, Retention};
 
 /// Rows that one sweep deletes from one table, at most.
 const SWEEP_MAX: i64 = 1_000;
+const STORE_ID: &str = "store_id";
 
 pub(super) fn store_id(conn: &Connection) -> Result<String> {
-    let sql = "SELECT value FROM meta WHERE name = 'store_id'";
-    match conn.query_row(sql, [], |row| row.get(0)).optional()? {
+    match meta::get(conn, STORE_ID)? {
         Some(id) => Ok(id),
         None => renew_store_id(conn),
     }
@@ -21,8 +21,7 @@ pub(super) fn store_id(conn: &Connection) -> Result<String> {
 pub(super) fn renew_store_id(conn: &Connection) -> Result<String> {
     let mut id = Uuid::new_v4().simple().to_string();
     id.truncate(12);
-    let sql = "INSERT INTO meta (name, value) VALUES ('store_id', ?1) ON CONFLICT (name) DO UPDATE SET value = excluded.value";
-    conn.execute(sql, [&id])?;
+    meta::put(conn, STORE_ID, &id)?;
     Ok(id)
 }
 
