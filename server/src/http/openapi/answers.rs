@@ -127,12 +127,8 @@ fn flag() -> Value {
 
 fn integration() -> Value {
     let schema = json!({ "type": "object", "description": "A JSON Schema (2020-12)." });
-    let action = object(&[
-        ("version", count()),
-        ("payload", schema.clone()),
-        ("outcome", schema.clone()),
-        ("has_effect", json!({ "type": "boolean" })),
-    ]);
+    let action =
+        object(&[("version", count()), ("payload", schema.clone()), ("outcome", schema.clone()), ("has_effect", flag())]);
     let actions = json!({ "type": "object", "additionalProperties": action });
     let schemas =
         object(&[("settings", schema.clone()), ("credentials", schema.clone()), ("actions", actions), ("interim", schema)]);
@@ -140,7 +136,7 @@ fn integration() -> Value {
         "type": "object",
         "properties": {
             "adapter": text(),
-            "enabled": { "type": "boolean" },
+            "enabled": flag(),
             "actions": texts(),
             "paused": texts(),
             "settings": {
@@ -221,7 +217,8 @@ fn words(words: &[&str]) -> Value {
     json!({ "type": "string", "enum": words })
 }
 
-fn one(name: &str) -> Value {
+/// A schema by its name.
+pub(super) fn one(name: &str) -> Value {
     json!({ "$ref": format!("#/components/schemas/{name}") })
 }
 

@@ -31,14 +31,14 @@ pub(super) fn add(document: &mut Value) {
     register::<tarishi_protocol::State>(&mut given, &mut all, "State");
     register::<tarishi_protocol::OperationId>(&mut given, &mut all, "OperationId");
     all.extend(given.take_definitions(true));
-    let (mut payloads, mut outcomes) = (Vec::new(), vec![reference("Interim"), json!({ "type": "null" })]);
+    let (mut payloads, mut outcomes) = (Vec::new(), vec![answers::one("Interim"), json!({ "type": "null" })]);
     for (name, adapter) in registry() {
         for action in adapter.descriptor().actions {
             let parts = (schema::payload(name, action.name), schema::outcome(name, action.name));
             let (Some(payload), Some(outcome)) = parts else { continue };
             let of = format!("{name}.{}", action.name);
-            payloads.push(reference(&of));
-            outcomes.push(reference(&format!("{of}.outcome")));
+            payloads.push(answers::one(&of));
+            outcomes.push(answers::one(&format!("{of}.outcome")));
             all.insert(format!("{of}.outcome"), nameless(outcome));
             all.insert(of, nameless(payload));
         }
@@ -60,10 +60,6 @@ fn register<T: JsonSchema>(generator: &mut SchemaGenerator, all: &mut Map<String
     if T::schema_name() != name {
         all.insert(name.to_owned(), schema);
     }
-}
-
-fn reference(name: &str) -> Value {
-    json!({ "$ref": format!("#/components/schemas/{name}") })
 }
 
 fn interim() -> Value {
