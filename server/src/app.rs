@@ -15,6 +15,7 @@ use crate::{
     config::{Config, ConfigError},
     dispatch::tokens::Tokens,
     feed::Hub,
+    http::Healths,
     integrations::Integrations,
     observe::Metrics,
     store::{self, Ms, Store, TenantRow},
@@ -44,6 +45,8 @@ pub struct App {
     pub shutdown: CancellationToken,
     /// The tenants' adapter settings, for a moment.
     pub integrations: Integrations,
+    /// What providers said of their health, for a moment.
+    pub healths: Healths,
     /// Counters.
     pub metrics: Metrics,
     /// Devices seen since the last flush.
@@ -78,6 +81,7 @@ impl App {
             wake: Wake::default(),
             shutdown: CancellationToken::new(),
             integrations: Integrations::default(),
+            healths: Healths::default(),
             metrics: Metrics::default(),
             seen: Seen::default(),
             hub: Hub::default(),

@@ -11,10 +11,14 @@ mod credentials;
 mod decisions;
 #[path = "http/execute.rs"]
 mod execute;
+#[path = "http/health.rs"]
+mod health;
 #[path = "http/host.rs"]
 mod host;
 #[path = "http/integrations.rs"]
 mod integrations;
+#[path = "http/log.rs"]
+mod log;
 #[path = "http/openapi.rs"]
 mod openapi;
 #[path = "http/operations.rs"]
@@ -23,6 +27,8 @@ mod operations;
 mod operators;
 #[path = "http/refused.rs"]
 mod refused;
+#[path = "http/reprocessed.rs"]
+mod reprocessed;
 #[path = "http/resealed.rs"]
 mod resealed;
 #[path = "http/rotation.rs"]

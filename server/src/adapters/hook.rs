@@ -26,6 +26,8 @@ pub struct Hook<'a> {
     pub peer: Option<std::net::IpAddr>,
     /// The body's bytes.
     pub body: &'a [u8],
+    /// It was verified when it came and is read again from the store, which keeps no signature: it is not verified anew.
+    pub verified: bool,
     /// The tenant's settings.
     pub settings: &'a Settings,
     /// Now, by the server's clock.

@@ -39,6 +39,7 @@ mod resolve;
 mod restore;
 mod serve;
 mod tenant;
+mod webhooks;
 
 /// Tarishi's companion server: takes operations from devices and performs each of them once.
 #[derive(Debug, Parser)]
@@ -104,6 +105,9 @@ enum Command {
     Device(device::Device),
     /// Every try at every provider, newest first.
     Logs(logs::Logs),
+    /// What providers told, as it is stored.
+    #[command(subcommand)]
+    Webhooks(webhooks::Webhooks),
     /// Print the description of the HTTP API, as /openapi.json.
     Openapi,
     /// Look for what should not be.
@@ -265,6 +269,7 @@ async fn dispatch(
         Command::Credentials(credentials) => Box::pin(credentials.run(&mut context)).await,
         Command::Device(device) => device.run(&mut context).await,
         Command::Logs(logs) => logs.run(&mut context).await,
+        Command::Webhooks(webhooks) => Box::pin(webhooks.run(&mut context)).await,
         Command::Openapi => openapi::run(&mut context),
         Command::Doctor => Box::pin(doctor::run(&mut context)).await,
     }

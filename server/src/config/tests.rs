@@ -44,6 +44,17 @@ fn retries_are_read_by_adapter_and_action() {
 }
 
 #[test]
+fn how_long_things_are_kept_is_a_setting() {
+    let day = 24 * HOUR_MS;
+    let variables = [("TARISHI_KEEP_WEBHOOKS_DAYS", "2")];
+    let config = load("keep_polls_days = 3\nkeep_webhooks_days = 9", &variables, Flags::default()).unwrap();
+    let Retention { operations, polls, webhooks } = config.retention;
+    assert_eq!((operations, polls, webhooks), (90 * day, 3 * day, 2 * day));
+    assert!(load("keep_operations_days = -1", &[], Flags::default()).is_err());
+    assert!(load("", &[("TARISHI_KEEP_POLLS_DAYS", "65536")], Flags::default()).is_err());
+}
+
+#[test]
 fn what_makes_no_sense_is_an_error_that_names_it() {
     let retry = load("[adapters.sms.retry.send]\nattempts = 0", &[], Flags::default()).unwrap_err();
     assert!(retry.to_string().contains("adapters.sms.retry.send"));

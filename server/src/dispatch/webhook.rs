@@ -16,8 +16,9 @@ use crate::{
     vault::Vault,
 };
 
-/// Events looked at when the server starts.
-const DRAIN_MAX: u32 = 10_000;
+mod stored;
+
+pub use stored::{Reprocessed, drain, reprocess};
 
 /// A webhook as it came in.
 #[derive(Debug)]
@@ -89,6 +90,7 @@ pub async fn receive(app: &Arc<App>, incoming: Incoming) -> Result<Reply, Proble
         headers: &incoming.headers,
         peer: incoming.peer,
         body: &incoming.body,
+        verified: false,
         settings: &effective.settings,
         now: app.clock.now(),
     };
@@ -100,7 +102,10 @@ pub async fn receive(app: &Arc<App>, incoming: Incoming) -> Result<Reply, Proble
     let webhook = WebhookRow {
         tenant: addressee.tenant.clone(),
         adapter: addressee.adapter.clone(),
+        attempt: hook.attempt_id,
         path: addressee.rest.clone(),
+        // A handshake tells nothing, and its query holds a secret.
+        query: if read.events.is_empty() { String::new() } else { incoming.query.clone() },
         body: incoming.body.clone(),
         received_at: now,
     };
@@ -158,18 +163,6 @@ fn row(addressee: &Addressee, event: HookEvent, now: store::Ms) -> WebhookEventR
         correlation: event.correlation,
         news: event.news,
         received_at: now,
-    }
-}
-
-/// Settles what was stored and not settled before the server stopped.
-pub async fn drain(app: &Arc<App>) {
-    match app.store.open_events(None, None, DRAIN_MAX).await {
-        Ok(events) => {
-            for event in events {
-                settle(app, event).await;
-            }
-        }
-        Err(error) => tracing::error!(%error, "stored webhooks could not be read"),
     }
 }
 

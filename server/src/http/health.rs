@@ -14,12 +14,17 @@ use tarishi_protocol::Code;
 
 use super::refusal::Refusal;
 use crate::{
-    adapters::{Health, HealthCall},
+    adapters::{Adapter, Health, HealthCall, Settings},
     app::{App, DEFAULT_TENANT},
     credentials::Caller,
     dispatch::{policy::BREAKER_FAILURES, tokens},
     store::{self, LaneRow, Ms},
 };
+
+mod kept;
+
+use kept::Asked;
+pub use kept::{HEALTH_KEPT_MS, Healths};
 
 /// How long a provider is waited for.
 const DEADLINE: Duration = Duration::from_secs(20);
@@ -37,7 +42,7 @@ pub struct AdapterHealth {
     pub latency_ms: Option<Ms>,
     /// `closed` (as it should be), `open` or `half_open`.
     pub breaker: &'static str,
-    /// When.
+    /// When the provider was asked.
     pub checked_at: DateTime<Utc>,
 }
 
@@ -90,43 +95,50 @@ pub(super) async fn adapter(
     }
 }
 
-/// Asks one provider; `None` = no such adapter in this build.
+/// Asks one provider, unless it was asked within [`HEALTH_KEPT_MS`]; `None` = no such adapter in this build.
 ///
 /// # Errors
 /// The store failed.
 pub async fn check(app: &App, tenant: &str, name: &str) -> store::Result<Option<AdapterHealth>> {
     let Some(adapter) = app.adapters.get(name) else { return Ok(None) };
     let Some(effective) = app.effective(tenant, name).await? else { return Ok(None) };
-    let lane = app.store.lane(tenant, name).await?;
-    let began = app.clock.now_ms();
-    let mut health = AdapterHealth {
-        adapter: name.to_owned(),
-        status: "disabled",
-        message: "not enabled".to_owned(),
-        latency_ms: None,
-        breaker: breaker(lane.as_ref(), began),
-        checked_at: app.clock.now(),
+    let now = app.clock.now_ms();
+    let breaker = breaker(app.store.lane(tenant, name).await?.as_ref(), now);
+    let health = |status, message, latency_ms, checked_at| {
+        Ok(Some(AdapterHealth { adapter: name.to_owned(), status, message, latency_ms, breaker, checked_at }))
     };
     if !effective.enabled {
-        return Ok(Some(health));
+        return health("disabled", "not enabled".to_owned(), None, app.clock.now());
     }
+    let kept = app.healths.get(tenant, name, &effective.settings, now);
+    let Asked { status, message, latency_ms, checked_at } = match kept {
+        Some(kept) => kept,
+        None => {
+            let asked = ask(app, tenant, adapter.as_ref(), &effective.settings).await;
+            app.healths.put(tenant, name, effective.settings, asked.clone());
+            asked
+        }
+    };
+    let status = if status == "ok" && breaker != "closed" { "degraded" } else { status };
+    health(status, message, Some(latency_ms), checked_at)
+}
+
+async fn ask(app: &App, tenant: &str, adapter: &dyn Adapter, settings: &Settings) -> Asked {
+    let began = app.clock.now_ms();
     let ask = async {
-        adapter.check_settings(&effective.settings).map_err(|error| error.message)?;
-        let token = tokens::errand_token(app, tenant, adapter.as_ref(), &effective.settings).await;
+        adapter.check_settings(settings).map_err(|error| error.message)?;
+        let token = tokens::errand_token(app, tenant, adapter, settings).await;
         let token = token.map_err(|error| error.message)?;
-        let call = HealthCall { settings: &effective.settings, access_token: token.as_deref(), outbound: &app.outbound };
+        let call = HealthCall { settings, access_token: token.as_deref(), outbound: &app.outbound };
         Ok(adapter.health(&call).await)
     };
     let answer = tokio::time::timeout(DEADLINE, ask).await.unwrap_or_else(|_| Err("no answer in time".to_owned()));
-    health.latency_ms = Some(app.clock.now_ms() - began);
-    health.checked_at = app.clock.now();
-    (health.status, health.message) = match answer {
+    let (status, message) = match answer {
         Ok(Health { ok: false, message, .. }) | Err(message) => ("down", message),
         Ok(Health { degraded: true, message, .. }) => ("degraded", message),
-        Ok(Health { message, .. }) if health.breaker == "closed" => ("ok", message),
-        Ok(Health { message, .. }) => ("degraded", message),
+        Ok(Health { message, .. }) => ("ok", message),
     };
-    Ok(Some(health))
+    Asked { status, message, latency_ms: app.clock.now_ms() - began, checked_at: app.clock.now() }
 }
 
 fn breaker(lane: Option<&LaneRow>, now: Ms) -> &'static str {

@@ -85,19 +85,26 @@ pub(super) async fn list(
     Ok(Json(json!({ "logs": rows.iter().map(view).collect::<Vec<_>>(), "cursor": cursor })))
 }
 
-/// `GET /api/v2/integrations/logs/{id}`.
+/// `GET /api/v2/integrations/logs/{id}`: a try by its id, or an operation's last one, and every try of that operation.
 #[utoipa::path(
-    get, path = "/api/v2/integrations/logs/{id}", tag = "integrations", summary = "One try",
+    get, path = "/api/v2/integrations/logs/{id}", tag = "integrations",
+    summary = "One try, with all tries of its operation; the id is a try's or an operation's",
     security(("api_key" = [])),
     responses(
-        (status = 200, description = "The try", body = ref("#/components/schemas/LogEntry")),
+        (status = 200, description = "The try; its operation's tries, newest first", body = ref("#/components/schemas/LogDetail")),
     )
 )]
 pub(super) async fn show(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<String>) -> Result<Json<Value>, Refusal> {
     let tenant = caller.key_with(&SCOPES)?.tenant;
     let id: Uuid = id.parse().map_err(|_| Refusal::not_found())?;
     let row = app.store.attempt(id).await?.filter(|row| row.tenant == tenant);
-    row.map(|row| Json(view(&row))).ok_or_else(Refusal::not_found)
+    let operation = row.as_ref().map_or(OperationId(id), |row| row.operation);
+    let filter = AttemptFilter { tenant, operation: Some(operation), limit: page::LIMIT_MAX, ..AttemptFilter::default() };
+    let attempts = app.store.attempts(filter).await?;
+    let row = row.as_ref().or(attempts.first()).ok_or_else(Refusal::not_found)?;
+    let mut detail = view(row);
+    detail["attempts"] = attempts.iter().map(view).collect();
+    Ok(Json(detail))
 }
 
 /// One line of the log.

@@ -48,7 +48,7 @@ mod table;
 mod trace;
 mod webhooks;
 
-pub use health::{AdapterHealth, check as check_health};
+pub use health::{AdapterHealth, HEALTH_KEPT_MS, Healths, check as check_health};
 pub use logs::view as log_view;
 pub use openapi::document as openapi_document;
 pub use operations::view as operation_view;

@@ -209,6 +209,16 @@ pub trait Store: Send + Sync {
     async fn attempt(&self, attempt: Uuid) -> Result<Option<AttemptRow>>;
     /// Stores a verified webhook with its events, before it is answered. Events whose id is known already are left out.
     async fn store_webhook(&self, webhook: WebhookRow, events: Vec<WebhookEventRow>) -> Result<Vec<WebhookEventRow>>;
+    /// Stored webhooks of which nothing was settled, with their ids, oldest first, after this one.
+    async fn unsettled_webhooks(
+        &self,
+        tenant: &str,
+        adapter: Option<String>,
+        after: i64,
+        limit: u32,
+    ) -> Result<Vec<(i64, WebhookRow)>>;
+    /// Replaces the events of a stored webhook of which nothing was settled; as [`Store::store_webhook`].
+    async fn replace_webhook_events(&self, webhook: i64, events: Vec<WebhookEventRow>) -> Result<Vec<WebhookEventRow>>;
     /// Events that are not settled yet, oldest first.
     async fn open_events(&self, tenant: Option<String>, adapter: Option<String>, limit: u32) -> Result<Vec<WebhookEventRow>>;
     /// Open events that are about this operation: by attempt, reference or, while its outcome is unknown, correlation.

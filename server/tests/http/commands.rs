@@ -11,19 +11,19 @@ use tarishi_server::{
 
 use crate::host::{Host, file, operation};
 
-struct Ran {
-    code: ExitCode,
+pub(crate) struct Ran {
+    pub(crate) code: ExitCode,
     out: String,
     err: String,
 }
 
 impl Ran {
-    fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_str(self.out.lines().next().unwrap_or_else(|| panic!("{}", self.err))).unwrap()
     }
 }
 
-async fn run(folder: &Path, arguments: &[&str]) -> Ran {
+pub(crate) async fn run(folder: &Path, arguments: &[&str]) -> Ran {
     let database = folder.join("tarishi.db");
     let start = ["tarishi-server", "--database", database.to_str().unwrap(), "--sandbox", "http://127.0.0.1:9"];
     let cli = Cli::try_parse_from(start.iter().chain(arguments)).unwrap();

@@ -1,8 +1,9 @@
 //! A tenant's settings: changed without a restart, sealed where they are secret, checked before they are stored.
 
+use reqwest::Method;
 use serde_json::json;
 
-use crate::host::{Host, file, operation};
+use crate::host::{Host, file, operation, send};
 
 #[tokio::test]
 async fn a_switched_off_adapter_refuses_and_a_switched_on_one_takes() {
@@ -106,4 +107,16 @@ async fn the_list_names_every_adapter_and_shows_settings_to_admins_only() {
     assert!(all[1]["settings"].is_object());
     assert!(few[1].get("settings").is_none());
     assert_eq!(few[1]["enabled"], true);
+}
+
+#[tokio::test]
+async fn the_example_of_contributing_is_in_no_server() {
+    let host = Host::start().await;
+    let key = host.key("default", &["*:*", "admin"]).await;
+
+    assert!(!tarishi_server::adapters::registry().contains_key("echo"));
+    assert_eq!(host.get("/api/v2/integrations/echo", &key).await.problem(), (404, "not_found".to_owned()));
+    let request = host.request(Method::POST, "/api/v2/integrations/echo/say", &key).header("idempotency-key", "k");
+    let said = send(request.json(&json!({ "text": "hello" }))).await;
+    assert_eq!(said.problem(), (422, "unknown_adapter".to_owned()));
 }

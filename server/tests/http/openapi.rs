@@ -205,7 +205,7 @@ async fn what_handlers_answer_is_what_the_document_says() {
         ("Integration", host.get("/api/v2/integrations/mpesa", &admin).await),
         ("Integration", host.put("/api/v2/integrations/sms", &admin, &json!({ "paused": [] })).await),
         ("LogPage", host.get("/api/v2/integrations/logs", &admin).await),
-        ("LogEntry", host.get(&entry, &admin).await),
+        ("LogDetail", host.get(&entry, &admin).await),
         ("EventPage", host.get("/api/v2/events", &admin).await),
         ("Integration", host.get("/api/v2/integrations/google_drive", &admin).await),
         ("Begun", host.get(&format!("{consent}/authorize"), &admin).await),

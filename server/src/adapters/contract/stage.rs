@@ -102,6 +102,7 @@ impl Stage {
             headers: &[],
             peer: Some([196, 201, 212, 69].into()),
             body,
+            verified: false,
             settings: &self.settings,
             now: self.now,
         }

@@ -29,7 +29,8 @@ pub(super) fn all() -> Map<String, Value> {
         ("IntegrationList", object(&[("integrations", list("Integration"))])),
         ("Begun", object(&[("authorize_url", text()), ("expires_at", time())])),
         ("Disconnected", object(&[("status", words(&["revoked"])), ("provider_told", flag())])),
-        ("LogEntry", log_entry()),
+        ("LogEntry", object(&log_entry())),
+        ("LogDetail", object(&[log_entry(), vec![("attempts", list("LogEntry"))]].concat())),
         ("LogPage", page("logs", "LogEntry")),
         ("ServerHealth", object(&[("status", words(&["ok", "degraded", "down"]))])),
         ("AdapterHealth", adapter_health()),
@@ -153,8 +154,8 @@ fn integration() -> Value {
     })
 }
 
-fn log_entry() -> Value {
-    object(&[
+fn log_entry() -> Vec<(&'static str, Value)> {
+    vec![
         ("id", json!({ "type": "string", "format": "uuid" })),
         ("operation", one("OperationId")),
         ("adapter", text()),
@@ -171,7 +172,7 @@ fn log_entry() -> Value {
         ("message", maybe(&text())),
         ("count", count()),
         ("state_after", or_null("State")),
-    ])
+    ]
 }
 
 fn adapter_health() -> Value {

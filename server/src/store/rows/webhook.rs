@@ -12,8 +12,12 @@ pub struct WebhookRow {
     pub tenant: String,
     /// Of which adapter.
     pub adapter: String,
-    /// What followed the token in the path, and the query.
+    /// The attempt whose address it came to.
+    pub attempt: Option<Uuid>,
+    /// What followed the token in the path.
     pub path: String,
+    /// The query, if it told something.
+    pub query: String,
     /// The body's bytes.
     pub body: Vec<u8>,
     /// When.

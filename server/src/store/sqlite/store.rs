@@ -300,6 +300,20 @@ impl Store for SqliteStore {
         self.writer.write(move |conn| webhooks::store(conn, &webhook, events)).await
     }
 
+    async fn unsettled_webhooks(
+        &self,
+        tenant: &str,
+        adapter: Option<String>,
+        after: i64,
+        limit: u32,
+    ) -> Result<Vec<(i64, WebhookRow)>> {
+        self.read(|conn| webhooks::unsettled(conn, tenant, adapter.as_deref(), after, limit)).await
+    }
+
+    async fn replace_webhook_events(&self, webhook: i64, events: Vec<WebhookEventRow>) -> Result<Vec<WebhookEventRow>> {
+        self.writer.write(move |conn| webhooks::replace(conn, webhook, events)).await
+    }
+
     async fn open_events(&self, tenant: Option<String>, adapter: Option<String>, limit: u32) -> Result<Vec<WebhookEventRow>> {
         self.read(|conn| webhooks::open(conn, tenant.as_deref(), adapter.as_deref(), limit)).await
     }

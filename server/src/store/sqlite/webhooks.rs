@@ -22,15 +22,59 @@ pub(super) fn put_token(conn: &Connection, tenant: &str, adapter: &str, hash: [u
 }
 
 pub(super) fn store(conn: &Connection, webhook: &WebhookRow, events: Vec<WebhookEventRow>) -> Result<Vec<WebhookEventRow>> {
-    let sql = "INSERT INTO webhooks (tenant_id, adapter, path, body, received_at) VALUES (?1, ?2, ?3, ?4, ?5)";
+    let sql = "INSERT INTO webhooks (tenant_id, adapter, attempt_id, path, query, body, received_at) \
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
     conn.prepare_cached(sql)?.execute(params![
         webhook.tenant,
         webhook.adapter,
+        webhook.attempt.map(|attempt| attempt.as_bytes().to_vec()),
         webhook.path,
+        webhook.query,
         webhook.body,
         webhook.received_at
     ])?;
-    let webhook_id = conn.last_insert_rowid();
+    insert(conn, conn.last_insert_rowid(), events)
+}
+
+/// Webhooks of which nothing was settled, oldest first, after this one. A handshake has nothing in it to read.
+pub(super) fn unsettled(
+    conn: &Connection,
+    tenant: &str,
+    adapter: Option<&str>,
+    after: i64,
+    limit: u32,
+) -> Result<Vec<(i64, WebhookRow)>> {
+    let sql = "SELECT webhook_id, tenant_id, adapter, attempt_id, path, query, body, received_at FROM webhooks w \
+               WHERE tenant_id = ?1 AND (?2 IS NULL OR adapter = ?2) AND webhook_id > ?3 AND (length(body) > 0 OR query <> '') AND NOT EXISTS \
+               (SELECT 1 FROM webhook_events e WHERE e.webhook_id = w.webhook_id AND e.state = 'done') ORDER BY webhook_id LIMIT ?4";
+    let mut statement = conn.prepare_cached(sql)?;
+    let rows = statement.query_and_then(params![tenant, adapter, after, limit], |row| {
+        let attempt: Option<Vec<u8>> = row.get(3)?;
+        let webhook = WebhookRow {
+            tenant: row.get(1)?,
+            adapter: row.get(2)?,
+            attempt: attempt.map(|id| map::uuid(&id)).transpose()?,
+            path: row.get(4)?,
+            query: row.get(5)?,
+            body: row.get(6)?,
+            received_at: row.get(7)?,
+        };
+        Ok((row.get(0)?, webhook))
+    })?;
+    rows.collect()
+}
+
+/// Puts what a stored webhook says today in the place of what it was read as before, unless that was settled meanwhile.
+pub(super) fn replace(conn: &Connection, webhook_id: i64, events: Vec<WebhookEventRow>) -> Result<Vec<WebhookEventRow>> {
+    let settled = "SELECT 1 FROM webhook_events WHERE webhook_id = ?1 AND state = 'done'";
+    if conn.prepare_cached(settled)?.exists([webhook_id])? {
+        return Ok(Vec::new());
+    }
+    conn.prepare_cached("DELETE FROM webhook_events WHERE webhook_id = ?1")?.execute([webhook_id])?;
+    insert(conn, webhook_id, events)
+}
+
+fn insert(conn: &Connection, webhook_id: i64, events: Vec<WebhookEventRow>) -> Result<Vec<WebhookEventRow>> {
     let sql = "INSERT INTO webhook_events (webhook_id, tenant_id, adapter, attempt_id, reference, event_id, correlation, news, state, \
                received_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT DO NOTHING";
     let mut statement = conn.prepare_cached(sql)?;

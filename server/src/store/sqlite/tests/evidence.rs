@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     adapters::Disposition,
-    store::{AttemptFilter, AttemptKind, Evidence, Source, Store as _},
+    store::{AttemptFilter, AttemptKind, Evidence, Resolution, Source, Store as _},
 };
 
 /// Finding 17: the callback settles while the call is still open.
@@ -123,4 +123,32 @@ async fn each_call_with_an_effect_is_a_row_of_its_own() {
     let filter = AttemptFilter { tenant: T.to_owned(), operation: Some(sms.id), limit: 50, ..AttemptFilter::default() };
     let results: Vec<_> = desk.store.attempts(filter).await.unwrap().into_iter().filter_map(|line| line.result).collect();
     assert_eq!(results, ["succeeded", "transient"]);
+}
+
+/// The log is written on, never over: what comes later is a line of its own.
+#[tokio::test]
+async fn later_evidence_changes_no_line_of_the_log() {
+    let desk = Desk::open().await;
+    let sms = desk.sms("one");
+    desk.send("d1", &sms).await;
+    let log = async || {
+        let filter = AttemptFilter { tenant: T.to_owned(), operation: Some(sms.id), limit: 50, ..AttemptFilter::default() };
+        desk.store.attempts(filter).await.unwrap().iter().map(|line| format!("{line:?}")).collect::<Vec<_>>()
+    };
+    desk.run(sms.id, waiting(Some("r"))).await;
+    let mut before = log().await;
+    let operator = Source::Operator { who: "amina".to_owned() };
+    for (source, evidence) in [
+        (Source::Webhook, Evidence::Answer(failed())),
+        (Source::Poll, failure(Disposition::Ambiguous)),
+        (Source::Webhook, Evidence::Answer(succeeded())),
+        (operator, Evidence::Resolve(Resolution::Failed { reason: "no".to_owned() })),
+    ] {
+        desk.pass(1_000);
+        desk.settle(sms.id, source, evidence, MESSAGES).await;
+        let after = log().await;
+        assert!(after.ends_with(&before), "{before:#?} {after:#?}");
+        before = after;
+    }
+    assert!(before.len() >= 4, "{before:#?}");
 }

@@ -2,8 +2,11 @@
 
 use rusqlite::Connection;
 
-use super::desk::Desk;
-use crate::store::Store as _;
+use super::{
+    answers::paid,
+    desk::{DAY, Desk, T},
+};
+use crate::store::{AttemptFilter, Retention, Store as _, WebhookRow};
 
 #[tokio::test]
 async fn the_doctor_finds_an_operation_without_schedule() {
@@ -34,4 +37,44 @@ async fn figures_count_what_waits_and_what_ended() {
     assert_eq!(figures.depth, [("sms".to_owned(), tarishi_protocol::State::Ready, 1)]);
     assert_eq!(figures.ended, [("sms".to_owned(), tarishi_protocol::State::Succeeded, 1)]);
     assert_eq!(figures.dead_letters, 0);
+}
+
+/// Each kind is kept as long as its setting says and not a moment longer; lines about money are kept for ever.
+#[tokio::test]
+async fn the_log_and_the_webhooks_are_kept_as_long_as_is_set() {
+    let desk = Desk::open().await;
+    let (charge, sms) = (desk.charge("fee-1", "FEE-1"), desk.sms("one"));
+    desk.send_all("d1", &[&charge, &sms]).await;
+    desk.run(charge.id, paid("TKL1")).await;
+    desk.run(sms.id, super::answers::succeeded()).await;
+    let webhook = WebhookRow {
+        tenant: T.to_owned(),
+        adapter: "sms".to_owned(),
+        attempt: None,
+        path: "/dlr".to_owned(),
+        query: String::new(),
+        body: b"id=1".to_vec(),
+        received_at: desk.now(),
+    };
+    desk.store.store_webhook(webhook, Vec::new()).await.unwrap();
+    let keep = Retention { operations: 90 * DAY, polls: 3 * DAY, webhooks: 2 * DAY };
+    let kept = async || {
+        desk.store.sweep(desk.now(), keep).await.unwrap();
+        let filter = AttemptFilter { tenant: T.to_owned(), limit: 50, ..AttemptFilter::default() };
+        let mut lines: Vec<_> = desk.store.attempts(filter).await.unwrap().into_iter().map(|line| line.adapter).collect();
+        lines.sort();
+        (lines, desk.store.unsettled_webhooks(T, None, 0, 10).await.unwrap().len())
+    };
+    let (money, both) = (vec!["mpesa".to_owned()], vec!["mpesa".to_owned(), "sms".to_owned()]);
+
+    desk.pass(2 * DAY);
+    assert_eq!(kept().await, (both.clone(), 1));
+    desk.pass(1);
+    assert_eq!(kept().await, (both.clone(), 0));
+    desk.pass(DAY - 1);
+    assert_eq!(kept().await, (both, 0));
+    desk.pass(1);
+    assert_eq!(kept().await, (money.clone(), 0));
+    desk.pass(1_000 * DAY);
+    assert_eq!(kept().await, (money, 0));
 }

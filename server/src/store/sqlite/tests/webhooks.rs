@@ -15,7 +15,9 @@ fn webhook(desk: &Desk, body: &str) -> WebhookRow {
     WebhookRow {
         tenant: T.to_owned(),
         adapter: "sms".to_owned(),
+        attempt: None,
         path: "/dlr".to_owned(),
+        query: String::new(),
         body: body.as_bytes().to_vec(),
         received_at: desk.now(),
     }
@@ -56,6 +58,36 @@ async fn an_event_with_a_known_id_is_stored_once() {
     let second = desk.store.store_webhook(webhook(&desk, "b"), vec![event(&desk, "r", Some("e1"))]).await.unwrap();
 
     assert_eq!((first.len(), second.len()), (1, 0));
+}
+
+/// What was settled is left alone; the rest may be read again, page by page, each adapter's own.
+#[tokio::test]
+async fn only_a_webhook_of_which_nothing_was_settled_is_read_again() {
+    let desk = Desk::open().await;
+    let settled = vec![event(&desk, "r1", None), event(&desk, "r2", None)];
+    let settled = desk.store.store_webhook(webhook(&desk, "settled"), settled).await.unwrap();
+    desk.store.mark_event(settled[0].id, EventState::Done).await.unwrap();
+    desk.store.store_webhook(webhook(&desk, "waits"), vec![event(&desk, "r3", Some("e3"))]).await.unwrap();
+    let attempt = Some(uuid::Uuid::from_u128(7));
+    let told = WebhookRow { attempt, query: "a=1".to_owned(), ..webhook(&desk, "nobody understood it") };
+    desk.store.store_webhook(told, Vec::new()).await.unwrap();
+    let page = async |adapter: Option<&str>, after, limit| {
+        desk.store.unsettled_webhooks(T, adapter.map(str::to_owned), after, limit).await.unwrap()
+    };
+
+    let [(waits, _), (last, kept)] = page(None, 0, 10).await.try_into().unwrap();
+
+    assert_eq!((kept.attempt, kept.query.as_str(), kept.path.as_str()), (attempt, "a=1", "/dlr"));
+    assert_eq!(kept.body, b"nobody understood it");
+    assert_eq!(page(Some("sms"), 0, 1).await[0].0, waits);
+    assert_eq!(page(Some("sms"), waits, 1).await[0].0, last);
+    assert!(page(Some("mpesa"), 0, 10).await.is_empty() && page(None, last, 10).await.is_empty());
+
+    let fresh = desk.store.replace_webhook_events(waits, vec![event(&desk, "r4", Some("e3"))]).await.unwrap();
+    assert_eq!(fresh[0].reference.as_deref(), Some("r4"), "what it says today stands in the place of what it said");
+    let fresh = desk.store.replace_webhook_events(waits - 1, vec![event(&desk, "r5", None)]).await.unwrap();
+    assert!(fresh.is_empty(), "somebody else has settled it");
+    assert_eq!(desk.store.open_events(None, None, 10).await.unwrap().len(), 2, "r2 and r4");
 }
 
 /// Finding 17: a receipt whose id is not known yet waits for its operation, and is found once it is.
