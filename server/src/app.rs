@@ -10,7 +10,7 @@ use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    adapters::{Adapter, Outbound, registry},
+    adapters::{Adapter, Outbound, event, registry},
     clock::Clock,
     config::{Config, ConfigError},
     dispatch::tokens::Tokens,
@@ -31,6 +31,7 @@ pub struct App {
     pub store: Arc<dyn Store>,
     /// The adapters of this build.
     pub adapters: BTreeMap<&'static str, Arc<dyn Adapter>>,
+    deliveries: Arc<dyn Adapter>,
     /// The time.
     pub clock: Clock,
     /// What the operator decided.
@@ -75,9 +76,10 @@ impl App {
         Ok(Self {
             store,
             adapters: registry(),
+            deliveries: Arc::new(event::Deliveries),
             clock,
             vault,
-            outbound: Outbound::new(),
+            outbound: Outbound::reaching(config.event_reach()),
             wake: Wake::default(),
             shutdown: CancellationToken::new(),
             integrations: Integrations::default(),
@@ -110,6 +112,12 @@ impl App {
         let tenant =
             TenantRow { tenant: DEFAULT_TENANT.to_owned(), name: "Default".to_owned(), created_at: self.clock.now_ms() };
         self.store.create_tenant(tenant).await.map(|_| ())
+    }
+
+    /// The adapter of an operation: one of the registry, or the server's own, which tells of events.
+    #[must_use]
+    pub fn adapter(&self, name: &str) -> Option<&Arc<dyn Adapter>> {
+        self.adapters.get(name).or_else(|| event::subscription_of(name).map(|_| &self.deliveries))
     }
 
     /// The action changes something at its provider, so a request must name its effect by a key.

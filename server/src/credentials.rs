@@ -25,7 +25,7 @@ const SECS_HEX: usize = 8;
 const TENANT_BYTES_MAX: usize = 32;
 const SCOPES_MAX: usize = 64;
 /// Words that an API key may have as scopes beside patterns.
-pub const KEY_WORDS: [&str; 3] = ["admin", "devices", "logs:read"];
+pub const KEY_WORDS: [&str; 4] = ["admin", "devices", "logs:read", "subscriptions"];
 
 /// Who shows a credential that is good.
 #[derive(Clone, Debug)]
@@ -206,7 +206,7 @@ fn secs(now: Ms) -> u32 {
     u32::try_from(now / 1_000).unwrap_or(u32::MAX)
 }
 
-fn new_id() -> String {
+pub(crate) fn new_id() -> String {
     hex::encode(rand::random::<[u8; 8]>())
 }
 

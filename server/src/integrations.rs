@@ -11,7 +11,7 @@ use std::{
 };
 
 use crate::{
-    adapters::{Descriptor, Settings},
+    adapters::{Descriptor, Settings, event},
     app::{App, DEFAULT_TENANT},
     store::{self, IntegrationRow, Ms, SealedKind},
 };
@@ -97,6 +97,9 @@ impl App {
     /// # Errors
     /// The store failed, or the credentials do not open.
     pub async fn effective(&self, tenant: &str, adapter: &str) -> store::Result<Option<Effective>> {
+        if let Some(id) = event::subscription_of(adapter) {
+            return self.receiver(tenant, id).await.map(Some);
+        }
         let Some(descriptor) = self.adapters.get(adapter).map(|adapter| *adapter.descriptor()) else { return Ok(None) };
         let now = self.clock.now_ms();
         let key = (tenant.to_owned(), descriptor.name);

@@ -20,6 +20,7 @@ pub mod reconcile;
 pub mod rotation;
 pub mod server;
 pub mod store;
+pub mod subscriptions;
 pub mod vault;
 
 pub use app::App;

@@ -140,7 +140,11 @@ fn name(row: &SealedRow) -> String {
     let SealedRow { kind, tenant, name, .. } = row;
     match kind {
         SealedKind::PushToken => format!("tenant {tenant}, push_token of {name}"),
-        SealedKind::Credentials | SealedKind::AuthToken | SealedKind::OAuthGrant | SealedKind::OAuthState => {
+        SealedKind::Credentials
+        | SealedKind::AuthToken
+        | SealedKind::OAuthGrant
+        | SealedKind::OAuthState
+        | SealedKind::Subscription => {
             format!("tenant {tenant}, {}", kind.purpose(name))
         }
     }

@@ -41,3 +41,5 @@ mod schema_rows;
 mod schemas;
 #[path = "http/secrets.rs"]
 mod secrets;
+#[path = "http/subscriptions.rs"]
+mod subscriptions;

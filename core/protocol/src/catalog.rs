@@ -31,8 +31,8 @@ pub const ADAPTERS: [(&str, Category); 10] = [
     ("notifications", Category::Notification),
 ];
 
-/// Words that can be no adapter's or action's name, since they are routes.
-pub const RESERVED: [&str; 5] = ["health", "logs", "webhook", "oauth", "status"];
+/// Words that can be no adapter's or action's name, since they are routes, or the server's own.
+pub const RESERVED: [&str; 6] = ["health", "logs", "webhook", "oauth", "status", "event"];
 
 /// The category of a known adapter.
 #[must_use]

@@ -43,9 +43,10 @@ impl Drop for Backend {
 }
 
 impl Backend {
-    fn start(server: &str, key: &str) -> Self {
+    fn start(server: &str, key: &str, secret: Option<&str>) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_tarishi-backend"));
-        command.env_clear().env("TARISHI_SERVER", server).env("TARISHI_KEY", key).env("TARISHI_WEBHOOK_SECRET", SECRET);
+        command.env_clear().env("TARISHI_SERVER", server).env("TARISHI_KEY", key);
+        command.envs(secret.map(|secret| ("TARISHI_WEBHOOK_SECRET", secret)));
         let mut child = command.env("BACKEND_LISTEN", "127.0.0.1:0").stdout(Stdio::piped()).spawn().unwrap();
         let (sender, lines) = mpsc::channel();
         let out = BufReader::new(child.stdout.take().unwrap()).lines();
@@ -65,7 +66,7 @@ async fn server() -> (Server, String, TempDir) {
     let server = Server::start(Config::for_tests(folder.path(), NO_SANDBOX)).await.unwrap();
     let app = server.app();
     app.store.create_tenant(TenantRow { tenant: "school".into(), name: "School".into(), created_at: 0 }).await.unwrap();
-    let grants = Grants { scopes: vec!["admin".to_owned()], ..Grants::default() };
+    let grants = Grants { scopes: vec!["admin".to_owned(), "local_storage:upload".to_owned()], ..Grants::default() };
     let key = app.make_api_key("school", "backend", grants).await.unwrap();
     (server, key, folder)
 }
@@ -93,7 +94,7 @@ async fn deliver(url: &str, id: &str, timestamp: i64, body: &Value, secret: &str
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_phone_is_enrolled_for_what_it_may_do() {
     let (server, key, _folder) = server().await;
-    let backend = Backend::start(&server.url(), &key);
+    let backend = Backend::start(&server.url(), &key, Some(SECRET));
 
     let token = backend.told("phone ");
 
@@ -106,7 +107,7 @@ async fn a_phone_is_enrolled_for_what_it_may_do() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_signed_event_is_printed_once_and_a_forged_one_never() {
     let (server, key, _folder) = server().await;
-    let backend = Backend::start(&server.url(), &key);
+    let backend = Backend::start(&server.url(), &key, Some(SECRET));
     backend.told("phone ");
     let url = backend.told("events at ");
     let now = Clock::system().now().timestamp();
@@ -123,4 +124,20 @@ async fn a_signed_event_is_printed_once_and_a_forged_one_never() {
 
     assert_eq!(backend.told("event "), "\"operation.succeeded\" msg_1");
     assert_eq!(backend.told("event "), "\"operation.failed\" msg_2", "nothing was printed between");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_ends_at_the_server_is_told_to_the_backend_that_subscribed() {
+    let (server, key, _folder) = server().await;
+    let backend = Backend::start(&server.url(), &key, None);
+    backend.told("phone ");
+    backend.told("events at ");
+
+    let file = json!({ "destination": "report.txt", "content_base64": "aGVsbG8=" });
+    let request = client().post(format!("{}/api/v2/integrations/local_storage/upload", server.url())).bearer_auth(&key);
+    let ended = request.header("idempotency-key", "k1").json(&file).send().await.unwrap();
+
+    let ended: Value = ended.json().await.unwrap();
+    assert_eq!(ended["state"], "succeeded", "{ended}");
+    assert!(backend.told("event ").starts_with("\"operation.succeeded\" "));
 }

@@ -65,6 +65,7 @@ fn an_adapter_describes_itself_as_the_catalog_knows_it() {
         assert_eq!(descriptor.env_prefix, format!("{}_", name.to_ascii_uppercase()));
         assert!(calls.iter().map(|sample| sample.action).eq(actions.iter().copied()), "{name}: a sample call of every action");
         assert!(!catalog::RESERVED.contains(&name) && actions.iter().all(|action| !catalog::RESERVED.contains(action)));
+        assert!(super::event::subscription_of(name).is_none(), "{name}: the server's own deliveries are called so");
         assert!(descriptor.slots > 0 && descriptor.docs.starts_with("# "), "{name}");
         for action in descriptor.actions {
             assert!(action.call_deadline.as_secs() >= 1 && action.call_deadline.as_secs() <= 120, "{name} {}", action.name);

@@ -82,8 +82,33 @@ pub enum News {
     Message(MessageNews),
     /// Money came in.
     Payment(PaymentNews),
+    /// Somebody wrote to us.
+    Inbound(InboundNews),
     /// Nothing to settle.
     Nothing,
+}
+
+/// What somebody wrote to us. `Debug` shows no more than its id.
+#[derive(Clone, Deserialize, PartialEq, Serialize)]
+pub struct InboundNews {
+    /// The provider's id of the message: one message, however often it is told.
+    pub id: String,
+    /// Who, as E.164 where the provider tells a number.
+    pub from: String,
+    /// To which of our numbers, where the provider tells.
+    pub to: Option<String>,
+    /// What it is: `text`, or the provider's word for another kind.
+    pub kind: String,
+    /// What it says, as far as it is text.
+    pub text: Option<String>,
+    /// When it was written.
+    pub sent_at: Option<DateTime<Utc>>,
+}
+
+impl fmt::Debug for InboundNews {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("InboundNews").field("id", &self.id).field("kind", &self.kind).finish_non_exhaustive()
+    }
 }
 
 /// Money that came in, by the provider's word. If the reference is that of a call of ours it is a claim for that call.

@@ -8,7 +8,7 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use reqwest::header::{HeaderMap, RETRY_AFTER};
 
-use super::{AdapterError, Disposition};
+use super::{AdapterError, Disposition, Reach};
 
 /// Bytes of a provider's answer, at most.
 pub const ANSWER_BYTES_MAX: usize = 1024 * 1024;
@@ -26,6 +26,9 @@ pub struct Outbound {
     client: reqwest::Client,
     /// For providers that speak HTTP/2 only; few connections, kept for long.
     http2: reqwest::Client,
+    /// For addresses that tenants give; resolves names by [`Reach`].
+    receivers: reqwest::Client,
+    reach: Reach,
     may_send: Arc<dyn Fn() -> bool + Send + Sync>,
 }
 
@@ -67,13 +70,19 @@ impl Default for Outbound {
 }
 
 impl Outbound {
-    /// The client; the process makes one.
+    /// As [`Outbound::reaching`], with nothing private in reach.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::reaching(Reach::default())
+    }
+
+    /// The client; the process makes one. `reach` says where addresses that tenants give may lead.
     ///
     /// # Panics
     /// If the TLS roots of this machine cannot be read.
     #[must_use]
     #[expect(clippy::disallowed_methods, reason = "the one place that builds the server's HTTP client")]
-    pub fn new() -> Self {
+    pub fn reaching(reach: Reach) -> Self {
         // A second install is refused and harmless.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let builder = || {
@@ -92,14 +101,21 @@ impl Outbound {
             .http2_keep_alive_timeout(CONNECT_TIMEOUT)
             .http2_keep_alive_while_idle(true)
             .build();
+        let receivers = builder().pool_idle_timeout(Duration::from_secs(30)).dns_resolver(reach.clone()).build();
         let made = "the TLS provider was installed above";
-        Self { client: client.expect(made), http2: http2.expect(made), may_send: Arc::new(|| true) }
+        Self {
+            client: client.expect(made),
+            http2: http2.expect(made),
+            receivers: receivers.expect(made),
+            reach,
+            may_send: Arc::new(|| true),
+        }
     }
 
     /// The same client, which refuses to begin once `may_send` says no: a worker that slept through its lease sends nothing.
     #[must_use]
     pub fn guarded(&self, may_send: impl Fn() -> bool + Send + Sync + 'static) -> Self {
-        Self { client: self.client.clone(), http2: self.http2.clone(), may_send: Arc::new(may_send) }
+        Self { may_send: Arc::new(may_send), ..self.clone() }
     }
 
     /// May a call still begin?
@@ -116,6 +132,16 @@ impl Outbound {
     /// A request over HTTP/2 and nothing else: by ALPN on TLS, from the first byte on the loopback's plain connections.
     pub fn http2_request(&self, method: reqwest::Method, url: &str) -> reqwest::RequestBuilder {
         self.http2.request(method, url)
+    }
+
+    /// A request to an address that a tenant gave.
+    ///
+    /// # Errors
+    /// [`Disposition::Misconfigured`] if it may not be reached.
+    pub fn request_to_receiver(&self, method: reqwest::Method, url: &str) -> Result<reqwest::RequestBuilder, AdapterError> {
+        let url =
+            self.reach.receiver(url).map_err(|why| AdapterError::misconfigured(format!("the receiver's address {why}")))?;
+        Ok(self.receivers.request(method, url))
     }
 
     /// Sends once and reads the whole answer within `deadline`.
@@ -172,4 +198,36 @@ async fn exchange(client: &reqwest::Client, request: reqwest::Request) -> Result
         body.extend_from_slice(&chunk);
     }
     Ok((HttpAnswer { status, retry_after, body }, headers))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_name_that_leads_inside_is_not_connected_to() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://localhost:{}/", listener.local_addr().unwrap().port());
+        let accepted = Arc::new(AtomicU32::new(0));
+        let count = Arc::clone(&accepted);
+        let listens = tokio::spawn(async move {
+            while listener.accept().await.is_ok() {
+                count.fetch_add(1, Ordering::SeqCst);
+            }
+        });
+        let disposition = async |reach: Reach| {
+            let outbound = Outbound::reaching(reach);
+            let sent = outbound.send(outbound.receivers.get(&url), CONNECT_TIMEOUT).await;
+            sent.unwrap_err().disposition
+        };
+
+        assert_eq!(disposition(Reach::default()).await, Disposition::Transient);
+        assert_eq!(accepted.load(Ordering::SeqCst), 0);
+        // The same name where the operator lets it be reached: the peer hangs up after the request.
+        assert_eq!(disposition(Reach::parse("127.0.0.1").unwrap()).await, Disposition::Ambiguous);
+        assert_eq!(accepted.load(Ordering::SeqCst), 1);
+        listens.abort();
+    }
 }

@@ -25,6 +25,7 @@ mod descriptor;
 #[cfg(test)]
 pub mod echo;
 mod errand;
+pub mod event;
 pub mod flutterwave;
 pub mod google_drive;
 mod hook;
@@ -39,6 +40,7 @@ mod payments;
 pub mod pesapal;
 mod polls;
 pub mod push;
+mod reach;
 mod settings;
 pub mod sms;
 mod target;
@@ -53,6 +55,7 @@ pub use hook::*;
 pub use http::Outbound;
 pub use names::Names;
 pub use oauth::OAuth;
+pub use reach::{Reach, URL_BYTES_MAX};
 pub use settings::{SettingSpec, Settings};
 pub use target::*;
 

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, net::IpAddr, path::PathBuf};
 use serde::Deserialize;
 
 use super::{AdapterConfig, Config, ConfigError, Hidden, MasterKey, RetryChange};
-use crate::store::Ms;
+use crate::{adapters::Reach, store::Ms};
 
 const DAY_MS: Ms = 24 * 3_600_000;
 
@@ -19,6 +19,7 @@ pub(super) struct Layers {
     master_key: Option<String>,
     metrics_token: Option<String>,
     trusted_proxies: Option<Proxies>,
+    event_networks: Option<String>,
     sandbox: Option<String>,
     max_hold_ms: Option<u32>,
     max_wait_ms: Option<u32>,
@@ -70,6 +71,7 @@ impl Layers {
             master_key: self.master_key.map_or(Ok(MasterKey::Beside), |text| MasterKey::parse(&text))?,
             metrics_token: self.metrics_token,
             trusted_proxies: self.trusted_proxies.map_or(Ok(Vec::new()), Proxies::read)?,
+            event_networks: self.event_networks.map(|text| networks(&text)).transpose()?,
             sandbox: self.sandbox.map(|url| address("sandbox", &url)).transpose()?,
             adapters: self.adapters.into_iter().map(|(name, layer)| (name, layer.into())).collect(),
             max_hold_ms: self.max_hold_ms.map_or(base.max_hold_ms, Ms::from),
@@ -111,6 +113,10 @@ impl Proxies {
                 .collect(),
         }
     }
+}
+
+fn networks(text: &str) -> Result<Reach, ConfigError> {
+    Reach::parse(text).map_err(|_| ConfigError::Networks(text.to_owned()))
 }
 
 fn address(setting: &'static str, url: &str) -> Result<String, ConfigError> {

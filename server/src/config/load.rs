@@ -14,7 +14,8 @@ use serde::Serialize;
 use super::{Config, file::Layers};
 
 /// Variables that are texts whatever they look like.
-const TEXTS: [&str; 7] = ["database", "listen", "public_url", "master_key", "metrics_token", "trusted_proxies", "sandbox"];
+const TEXTS: [&str; 8] =
+    ["database", "listen", "public_url", "master_key", "metrics_token", "trusted_proxies", "event_networks", "sandbox"];
 /// Variables that are numbers.
 const NUMBERS: [&str; 7] = [
     "max_hold_ms",
@@ -84,6 +85,9 @@ pub enum ConfigError {
     /// No address of a proxy.
     #[error("`{0}` in trusted_proxies is no IP address")]
     Proxy(String),
+    /// No list of networks.
+    #[error("`{0}` in event_networks is no comma list of addresses and networks, as 10.0.0.0/8")]
+    Networks(String),
     /// Retries that make no sense.
     #[error("{0}: {1}")]
     Retry(String, String),

@@ -11,6 +11,7 @@ use std::{
 };
 
 use crate::{
+    adapters::{Reach, event},
     dispatch::policy::Retry,
     store::{Ms, Retention},
 };
@@ -51,6 +52,8 @@ pub struct Config {
     pub metrics_token: Option<String>,
     /// Proxies whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<IpAddr>,
+    /// Networks that are not public and that events may be sent into; absent = none, in the sandbox the loopback.
+    pub event_networks: Option<Reach>,
     /// The simulated providers that stand in for the real ones.
     pub sandbox: Option<String>,
     /// What the file says of each adapter.
@@ -111,6 +114,7 @@ impl Default for Config {
             master_key: MasterKey::Beside,
             metrics_token: None,
             trusted_proxies: Vec::new(),
+            event_networks: None,
             sandbox: None,
             adapters: BTreeMap::new(),
             environment: BTreeMap::new(),
@@ -141,8 +145,19 @@ impl Config {
     pub fn retry(&self, adapter: &str, action: &str) -> Retry {
         let tables = self.adapters.get(adapter).map(|adapter| &adapter.retry);
         let change = |name: &str| tables.and_then(|tables| tables.get(name)).copied().unwrap_or_default();
-        let default = if self.sandbox.is_some() { sandbox::RETRY } else { Retry::DEFAULT };
+        let default = match adapter {
+            _ if self.sandbox.is_some() => sandbox::RETRY,
+            event::NAME => Retry::EVENTS,
+            _ => Retry::DEFAULT,
+        };
         change(action).over(change(retry::EVERY).over(default))
+    }
+
+    /// Where events may be sent.
+    #[must_use]
+    pub fn event_reach(&self) -> Reach {
+        let default = || if self.sandbox.is_some() { sandbox::reach() } else { Reach::default() };
+        self.event_networks.clone().unwrap_or_else(default)
     }
 
     /// Our address as providers see it, without the last slash.

@@ -8,7 +8,7 @@ use tarishi_protocol::catalog;
 
 use super::{Config, ConfigError};
 use crate::{
-    adapters::registry,
+    adapters::{event, registry},
     dispatch::policy::{Growth, Retry},
 };
 
@@ -115,6 +115,9 @@ impl RetryChange {
 }
 
 fn is_action(adapter: &str, action: &str) -> bool {
+    if adapter == event::NAME {
+        return action == EVERY || action == event::DELIVER;
+    }
     let own = registry().get(adapter).map(|adapter| *adapter.descriptor());
     if action == EVERY {
         return own.is_some() || catalog::category(adapter).is_some();
@@ -148,6 +151,14 @@ mod tests {
         for (adapter, action) in [("mpesa", "refund"), ("sms", "query"), ("flutterwave", "charge")] {
             assert_eq!(config.retry(adapter, action), Retry::DEFAULT, "{adapter} {action}");
         }
+    }
+
+    #[test]
+    fn telling_of_events_has_retries_of_its_own() {
+        assert_eq!(load("").unwrap().retry("event", "deliver"), Retry::EVENTS);
+        let config = load("[adapters.event.retry.deliver]\nattempts = 3").unwrap();
+        assert_eq!(config.retry("event", "deliver"), Retry { attempts_max: 3, ..Retry::EVENTS });
+        assert!(load("[adapters.event.retry.send]\nattempts = 3").is_err());
     }
 
     #[test]

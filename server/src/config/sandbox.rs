@@ -4,7 +4,7 @@
 
 use std::{collections::BTreeMap, path::Path};
 
-use crate::dispatch::policy::Retry;
+use crate::{adapters::Reach, dispatch::policy::Retry};
 
 /// The path token of SMS webhooks: the sandbox is told to report to `/h/<this>/dlr`.
 pub const SMS_WEBHOOK_TOKEN: &str = "sandbox-sms-webhook-token-000001";
@@ -32,6 +32,11 @@ pub fn is_sandbox_token(token: &str) -> bool {
 
 /// Twelve calls within about a minute.
 pub(super) const RETRY: Retry = Retry { attempts_max: 12, base_ms: 200, factor: 2.0, cap_ms: 10_000, ..Retry::DEFAULT };
+
+/// Events may be sent to this machine.
+pub(super) fn reach() -> Reach {
+    Reach::parse("127.0.0.0/8,::1").expect("a fixed list")
+}
 
 /// Waits short enough for tests; the file, the environment and the tenant may set others.
 pub(super) fn waits() -> BTreeMap<String, String> {

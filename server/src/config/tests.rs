@@ -62,9 +62,24 @@ fn what_makes_no_sense_is_an_error_that_names_it() {
     assert!(matches!(load("", &[("TARISHI_LISTEN", "8080")], Flags::default()), Err(ConfigError::Listen(_))));
     assert!(matches!(load("", &[("TARISHI_MASTER_KEY", "x")], Flags::default()), Err(ConfigError::MasterKey)));
     assert!(matches!(load("", &[("TARISHI_TRUSTED_PROXIES", "10.0.0.1, me")], Flags::default()), Err(ConfigError::Proxy(_))));
+    assert!(matches!(
+        load("", &[("TARISHI_EVENT_NETWORKS", "10.0.0.0/8, home")], Flags::default()),
+        Err(ConfigError::Networks(_))
+    ));
     assert!(load("", &[("TARISHI_MAX_WAIT_MS", "long")], Flags::default()).is_err());
     let missing = Sources { file: Some("/nowhere/tarishi.toml".into()), ..Sources::default() };
     assert!(matches!(Config::load(missing), Err(ConfigError::NoFile(_))));
+}
+
+#[test]
+fn events_go_into_private_networks_only_where_somebody_says_so() {
+    let reach = |text: &str, variables: &[(&str, &str)]| load(text, variables, Flags::default()).unwrap().event_reach();
+    let (loopback, private) = ("127.0.0.1".parse().unwrap(), "10.1.2.3".parse().unwrap());
+    let allowed = |reach: Reach| (reach.allows(loopback), reach.allows(private));
+    assert_eq!(allowed(reach("", &[])), (false, false));
+    assert_eq!(allowed(reach("event_networks = '10.0.0.0/8'", &[])), (false, true));
+    assert_eq!(allowed(reach("sandbox = 'http://127.0.0.1:9'", &[])), (true, false));
+    assert_eq!(allowed(reach("sandbox = 'http://127.0.0.1:9'", &[("TARISHI_EVENT_NETWORKS", "10.0.0.0/8")])), (false, true));
 }
 
 #[test]

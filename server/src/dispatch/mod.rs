@@ -13,11 +13,14 @@ use std::{
 use tokio_util::task::TaskTracker;
 
 use crate::{
-    App, feed,
+    App,
+    adapters::event,
+    feed,
     store::{LaneRow, Ms, OperationRow},
 };
 
 mod audience;
+mod delivery;
 mod errand;
 pub mod failpoint;
 pub mod janitor;
@@ -35,6 +38,8 @@ pub use step::step;
 
 /// Calls that may be open at once in one process.
 pub const SLOTS: u32 = 64;
+/// Of these, calls that tell backends of events: receivers that hang leave the rest to the providers.
+const DELIVERY_SLOTS: u32 = SLOTS / 2;
 /// Lanes looked at in one round.
 const LANES: u32 = 64;
 /// The longest the loop sleeps when nothing is due.
@@ -63,6 +68,10 @@ impl InUse {
 
     fn of_tenant(&self, tenant: &str) -> u32 {
         self.map().iter().filter(|((name, _), _)| name == tenant).map(|(_, count)| count).sum()
+    }
+
+    fn of_deliveries(&self) -> u32 {
+        self.map().iter().filter(|((_, name), _)| event::subscription_of(name).is_some()).map(|(_, count)| count).sum()
     }
 
     fn change(&self, lane: &(String, String), by: i32) {
@@ -124,7 +133,8 @@ async fn round(app: &Arc<App>, steps: &TaskTracker, in_use: &Arc<InUse>) -> crat
     let several = lanes.iter().any(|lane| lane.tenant != lanes[0].tenant);
     let mut claimed = 0;
     for lane in lanes {
-        let free = free_slots(app, &lane, in_use, several);
+        let slots = app.adapter(&lane.adapter).map_or(1, |adapter| adapter.descriptor().slots);
+        let free = free_slots(slots, &lane, in_use, several);
         if free == 0 {
             continue;
         }
@@ -137,14 +147,20 @@ async fn round(app: &Arc<App>, steps: &TaskTracker, in_use: &Arc<InUse>) -> crat
     Ok(claimed)
 }
 
-/// A lane's free slots: its adapter's, the process's, and at most half of the process's for a tenant while others are due.
-fn free_slots(app: &App, lane: &LaneRow, in_use: &InUse, several: bool) -> u32 {
-    let slots = app.adapters.get(lane.adapter.as_str()).map_or(1, |adapter| adapter.descriptor().slots);
+/// A lane's free slots: its adapter's, the process's, and at most half of the process's for a tenant while others are due, and
+/// for deliveries of events. A receiver that failed last is asked by one call alone.
+fn free_slots(slots: u32, lane: &LaneRow, in_use: &InUse, several: bool) -> u32 {
     let key = (lane.tenant.clone(), lane.adapter.clone());
+    let probes = lane.failures > 0 && event::subscription_of(&lane.adapter).is_some();
+    let slots = if probes { 1 } else { slots };
     let of_lane = slots.saturating_sub(in_use.of(&key));
     let of_process = SLOTS.saturating_sub(in_use.all());
     let of_tenant = if several { (SLOTS / 2).saturating_sub(in_use.of_tenant(&lane.tenant)) } else { SLOTS };
-    of_lane.min(of_process).min(of_tenant)
+    let of_kind = match event::subscription_of(&lane.adapter) {
+        Some(_) => DELIVERY_SLOTS.saturating_sub(in_use.of_deliveries()),
+        None => SLOTS,
+    };
+    of_lane.min(of_process).min(of_tenant).min(of_kind)
 }
 
 fn start(app: &Arc<App>, steps: &TaskTracker, in_use: &Arc<InUse>, row: OperationRow) {
@@ -168,5 +184,46 @@ async fn pause(app: &App) -> Duration {
     match app.store.next_due().await {
         Ok(Some(due)) => feed::wait_of(due - app.clock.now_ms()).clamp(BUSY, IDLE),
         Ok(None) | Err(_) => IDLE,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lane(adapter: &str, failures: u32) -> LaneRow {
+        LaneRow {
+            tenant: "t".to_owned(),
+            adapter: adapter.to_owned(),
+            not_before: 0,
+            failures,
+            last_served: 0,
+            in_use: 0,
+            depth: 0,
+        }
+    }
+
+    #[test]
+    fn a_receiver_that_failed_last_is_asked_by_one_call_alone() {
+        let in_use = InUse::default();
+        let free = |adapter: &str| free_slots(4, &lane(adapter, 1), &in_use, false);
+        assert_eq!((free("event_a"), free("mpesa")), (1, 4));
+        in_use.change(&("t".to_owned(), "event_a".to_owned()), 1);
+        assert_eq!((free("event_a"), free("event_b")), (0, 1));
+    }
+
+    #[test]
+    fn receivers_that_hang_leave_half_of_the_slots_to_the_providers() {
+        let in_use = InUse::default();
+        let free = |adapter: &str| free_slots(4, &lane(adapter, 0), &in_use, false);
+        let busy = |count: u32| {
+            for number in 0..count {
+                in_use.change(&("t".to_owned(), format!("event_{number}")), 1);
+            }
+        };
+        busy(DELIVERY_SLOTS - 1);
+        assert_eq!((free("event_new"), free("mpesa")), (1, 4));
+        busy(1);
+        assert_eq!((free("event_new"), free("mpesa")), (0, 4));
     }
 }

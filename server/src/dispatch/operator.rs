@@ -25,8 +25,7 @@ pub async fn resolve(
         let detail = format!("operation {id} is {}, only an unresolved one can be resolved", row.state.as_str());
         return Err(Problem::new(Code::InvalidValue, detail).with_field("state"));
     }
-    let adapter =
-        app.adapters.get(row.adapter.as_str()).ok_or_else(|| Problem::new(Code::UnknownAdapter, row.adapter.clone()))?;
+    let adapter = app.adapter(&row.adapter).ok_or_else(|| Problem::new(Code::UnknownAdapter, row.adapter.clone()))?;
     let settings =
         app.effective(tenant, &row.adapter).await.map_err(internal)?.map_or_else(Settings::default, |all| all.settings);
     let settle = Settle {

@@ -1,22 +1,46 @@
-//! Money that came in by itself: told to the tenant's backend once, and to the call of ours that it may belong to.
+//! What came in by itself: messages and money. Each is told to the tenant's backend once, money also to the call of ours that
+//! it may belong to.
 //!
-//! It is rather told twice in two ways (as a charge's outcome and as a payment) than not at all; the receipt is the same.
+//! Money is rather told twice in two ways (as a charge's outcome and as a payment) than not at all; the receipt is the same.
 
 use serde_json::json;
 
 use super::webhook;
 use crate::{
     App,
-    adapters::{News, PaymentNews},
-    store::{self, EventRow, PAYMENT_RECEIVED, WebhookEventRow},
+    adapters::{InboundNews, News, PaymentNews},
+    store::{self, EventRow, MESSAGE_RECEIVED, PAYMENT_RECEIVED, WebhookEventRow},
 };
 
 /// Settles one event of any kind; false if it matches nothing yet.
 pub(super) async fn settle(app: &App, event: WebhookEventRow) -> store::Result<bool> {
     match &event.news {
         News::Payment(payment) => take_up(app, &event, payment).await,
+        News::Inbound(message) => tell(app, &event, message).await,
         News::Answer(_) | News::Message(_) | News::Nothing => webhook::settle_one(app, event).await,
     }
+}
+
+/// Tells of one message; always settles it.
+async fn tell(app: &App, event: &WebhookEventRow, message: &InboundNews) -> store::Result<bool> {
+    let row = EventRow {
+        seq: 0,
+        tenant: event.tenant.clone(),
+        fact: format!("{}:{MESSAGE_RECEIVED}:{}", event.adapter, message.id),
+        kind: MESSAGE_RECEIVED.to_owned(),
+        data: json!({
+            "adapter": event.adapter,
+            "message_id": message.id,
+            "from": message.from,
+            "to": message.to,
+            "kind": message.kind,
+            "text": message.text,
+            "sent_at": message.sent_at,
+        }),
+        at: event.received_at,
+    };
+    app.store.record_event(row).await?;
+    Ok(true)
 }
 
 /// Takes up one payment; always settles it.

@@ -6,14 +6,14 @@ use chrono::{DateTime, Datelike as _, Utc};
 use tarishi_protocol::{State, catalog::Category, check_payload};
 use uuid::Uuid;
 
-use super::{audience, failpoint, names::KeptNames, policy::Rules, rules::rules, tokens, webhook};
+use super::{audience, delivery, failpoint, names::KeptNames, policy::Rules, rules::rules, tokens, webhook};
 use crate::{
     App,
     adapters::{
         ActionSpec, Adapter, AdapterError, Answer, Booked, Call, Disposition, Outbound, Recovery, Related, Settings, TokenNeed,
     },
     oauth,
-    store::{self, Evidence, Ms, Open, Opened, OperationRow, Settle, Settled, Source},
+    store::{self, Actor, Evidence, Ms, Open, Opened, OperationRow, Settle, Settled, Source},
 };
 
 /// Nothing is sent later than this after *open*.
@@ -37,7 +37,7 @@ pub async fn step(app: &Arc<App>, row: OperationRow) -> store::Result<()> {
         State::Ready | State::Calling | State::Waiting => {}
     }
     let effective = app.effective(&row.tenant, &row.adapter).await?;
-    let adapter = app.adapters.get(row.adapter.as_str()).map(Arc::clone);
+    let adapter = app.adapter(&row.adapter).map(Arc::clone);
     let (Some(adapter), Some(effective)) = (adapter, effective) else {
         return app.store.release(&row.tenant, row.id, now + SWITCHED_OFF_MS).await;
     };
@@ -190,8 +190,13 @@ impl Asked {
         F: AsyncFnOnce(Call<'_>) -> Result<Answer, AdapterError>,
     {
         let row = &self.row;
-        let payload = check_payload(&row.adapter, &row.action, row.version, &row.payload)
-            .map_err(|problem| AdapterError::new(Disposition::Rejected, problem.detail))?;
+        let payload = match &row.actor {
+            Actor::Event => delivery::payload(app, row).await?,
+            Actor::Device { .. } | Actor::Key { .. } | Actor::Operator => {
+                check_payload(&row.adapter, &row.action, row.version, &row.payload)
+                    .map_err(|problem| AdapterError::new(Disposition::Rejected, problem.detail))?
+            }
+        };
         let audience = audience::Devices::of(app, &row.tenant, &payload).await?;
         let need = TokenNeed { settings, step: Some((row.memo.as_ref(), audience.targets())) };
         let token_name = if self.spec.needs_token { adapter.token_name(&need) } else { None };

@@ -245,7 +245,7 @@ async fn find(app: &App, event: &WebhookEventRow) -> store::Result<Option<(Opera
             News::Message(news) if row.outcome.is_some() => Some((row, Evidence::Message(news.clone()))),
             News::Message(news) => reported(app, event, &row, news).map(|answer| (row, Evidence::Answer(answer))),
             News::Payment(payment) => Some((row, Evidence::Answer((*payment.claim).clone()))),
-            News::Nothing => None,
+            News::Inbound(_) | News::Nothing => None,
         });
     }
     adopt(app, event).await

@@ -13,7 +13,6 @@ use super::{
 };
 use crate::{
     app::App,
-    clock::date,
     credentials::Caller,
     store::{EventPage, EventRow},
 };
@@ -32,7 +31,7 @@ pub(super) struct EventQuery {
 
 /// `GET /api/v2/events?cursor=`: oldest first; the cursor of an answer is where the next one goes on.
 #[utoipa::path(
-    get, path = "/api/v2/events", tag = "operations", summary = "What happened, oldest first",
+    get, path = "/api/v2/events", tag = "events", summary = "What happened, oldest first",
     params(EventQuery),
     security(("api_key" = [])),
     responses(
@@ -47,10 +46,6 @@ pub(super) async fn list(
     let tenant = caller.key_with(&SCOPES)?.tenant;
     let limit = page::limit(query.limit)?;
     let EventPage { events, cursor, reset, more } = app.store.events_after(&tenant, query.cursor, limit).await?;
-    let events: Vec<Value> = events.iter().map(view).collect();
+    let events: Vec<Value> = events.iter().map(EventRow::told).collect();
     Ok(Json(json!({ "events": events, "cursor": cursor, "reset": reset, "more": more })))
-}
-
-fn view(event: &EventRow) -> Value {
-    json!({ "id": event.fact, "type": event.kind, "at": date(event.at), "data": event.data })
 }

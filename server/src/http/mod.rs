@@ -43,6 +43,7 @@ mod page;
 mod peer;
 mod refusal;
 mod schemas;
+mod subscriptions;
 mod sync;
 mod table;
 mod trace;
@@ -76,6 +77,9 @@ fn table() -> Table {
         .route("/api/v2/operations/{id}/resolve", post(operations::resolve))
         .route("/api/v2/operations/{id}/redrive", post(operations::redrive))
         .route("/api/v2/events", get(events::list))
+        .route("/api/v2/subscriptions", get(subscriptions::list).post(subscriptions::subscribe))
+        .route("/api/v2/subscriptions/{id}", delete(subscriptions::delete))
+        .route("/api/v2/subscriptions/{id}/rotate-secret", post(subscriptions::rotate))
         // Integrations.
         .route("/api/v2/integrations", get(integrations::list))
         .route("/api/v2/integrations/", get(integrations::list))

@@ -16,7 +16,7 @@ use utoipa::{
     openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
 };
 
-use super::{devices, events, execute, health, integrations, logs, metrics, oauth, operations, sync, webhooks};
+use super::{devices, events, execute, health, integrations, logs, metrics, oauth, operations, subscriptions, sync, webhooks};
 
 mod answers;
 mod components;
@@ -44,6 +44,10 @@ mod finish;
         operations::resolve,
         operations::redrive,
         events::list,
+        subscriptions::list,
+        subscriptions::subscribe,
+        subscriptions::delete,
+        subscriptions::rotate,
         integrations::list,
         integrations::show,
         integrations::change,
@@ -63,7 +67,8 @@ mod finish;
     modifiers(&Credentials),
     tags(
         (name = "devices", description = "Phones: their exchange, and their registration by a tenant's backend."),
-        (name = "operations", description = "Where operations stand, what happened, and an operator's decisions."),
+        (name = "operations", description = "Where operations stand, and an operator's decisions."),
+        (name = "events", description = "What happened, as a log and as Standard Webhooks to a tenant's backend."),
         (name = "integrations", description = "Providers: settings, schemas, health, logs, and operations of a backend."),
         (name = "webhooks", description = "What providers tell. The path or the provider's signature speaks for them."),
         (name = "server", description = "The server itself."),

@@ -178,7 +178,8 @@ pub trait Store: Send + Sync {
 
     // ---- dispatch
 
-    /// Lanes with something due and not closed, least recently served first.
+    /// Lanes with something due and not closed, least recently served first: up to `limit` of providers, then up to `limit` of
+    /// receivers of events.
     async fn due_lanes(&self, now: Ms, limit: u32) -> Result<Vec<LaneRow>>;
     /// Leases up to `limit` due operations of one lane.
     async fn claim(&self, tenant: &str, adapter: &str, now: Ms, lease_until: Ms, limit: u32) -> Result<Vec<OperationRow>>;
@@ -254,8 +255,23 @@ pub trait Store: Send + Sync {
     async fn record_event(&self, event: EventRow) -> Result<bool>;
     /// What happened after a cursor, in order.
     async fn events_after(&self, tenant: &str, cursor: Option<String>, limit: u32) -> Result<EventPage>;
+    /// The event of this number.
+    async fn event(&self, tenant: &str, seq: u64) -> Result<Option<EventRow>>;
     /// What happened of one kind since a time, in order.
     async fn events_of_kind(&self, tenant: &str, kind: &str, since: Ms) -> Result<Vec<EventRow>>;
+
+    // ---- who is told of it
+
+    /// Adds a subscription; false if the tenant has `most` already.
+    async fn create_subscription(&self, row: SubscriptionRow, most: u32) -> Result<bool>;
+    /// A tenant's subscriptions, oldest first.
+    async fn subscriptions(&self, tenant: &str) -> Result<Vec<SubscriptionRow>>;
+    /// One of them.
+    async fn subscription(&self, tenant: &str, id: &str) -> Result<Option<SubscriptionRow>>;
+    /// Replaces what signs, if it is still `old`.
+    async fn reseal_subscription(&self, tenant: &str, id: &str, old: Vec<u8>, new: Vec<u8>) -> Result<bool>;
+    /// Removes one; what it was still to be told ends as its turn comes. False if there is none.
+    async fn delete_subscription(&self, tenant: &str, id: &str) -> Result<bool>;
 
     // ---- operators
 

@@ -189,8 +189,11 @@ async fn what_handlers_answer_is_what_the_document_says() {
     let wait = host.request(Method::POST, "/api/v2/integrations/mpesa/charge?wait_secs=0", &admin);
     let payload = tarishi_protocol::schema::example("mpesa", "charge").unwrap();
     let book = rusqlite::Connection::open(&host.server.app().config.database).unwrap();
-    let event = "INSERT INTO events (tenant_id, fact, kind, data, at) VALUES ('default', 'f', 'k', '{}', 1)";
+    let event = "INSERT INTO events (tenant_id, fact, kind, data, at) VALUES ('default', 'f', 'payment.received', '{}', 1)";
     book.execute(event, []).unwrap();
+    let subscribe = json!({ "url": "https://school.example.org/hooks", "types": ["payment.received"] });
+    let subscribed = host.post("/api/v2/subscriptions", &admin, &subscribe).await;
+    let rotate = format!("/api/v2/subscriptions/{}/rotate-secret", subscribed.json()["id"].as_str().unwrap());
     let consent = "/api/v2/integrations/google_drive/oauth";
     let rows = [
         ("Me", host.get("/api/v2/devices/me", &device).await),
@@ -207,6 +210,9 @@ async fn what_handlers_answer_is_what_the_document_says() {
         ("LogPage", host.get("/api/v2/integrations/logs", &admin).await),
         ("LogDetail", host.get(&entry, &admin).await),
         ("EventPage", host.get("/api/v2/events", &admin).await),
+        ("Subscribed", subscribed),
+        ("SubscriptionList", host.get("/api/v2/subscriptions", &admin).await),
+        ("Rotated", host.post(&rotate, &admin, &json!({})).await),
         ("Integration", host.get("/api/v2/integrations/google_drive", &admin).await),
         ("Begun", host.get(&format!("{consent}/authorize"), &admin).await),
         ("Disconnected", host.delete(consent, &admin).await),

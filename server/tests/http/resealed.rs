@@ -6,7 +6,7 @@ use tarishi_server::{
     App,
     config::MasterKey,
     rotation::{self, RotationError},
-    store::{AuthTokenRow, Error, GrantStatus, OAuthGrantRow, OAuthStateRow, SealedKind},
+    store::{AuthTokenRow, Error, GrantStatus, OAuthGrantRow, OAuthStateRow, SealedKind, SubscriptionRow},
     vault::{KeyRing, Vault, VaultError},
 };
 
@@ -44,6 +44,18 @@ fn token(vault: &Vault) -> AuthTokenRow {
     AuthTokenRow { tenant: TENANT.to_owned(), adapter: "push/fcm:school".to_owned(), sealed, expires_at: 9 }
 }
 
+fn subscription(vault: &Vault) -> SubscriptionRow {
+    SubscriptionRow {
+        tenant: TENANT.to_owned(),
+        id: "5ab5c71b".to_owned(),
+        url: "https://school.example.org/hooks".to_owned(),
+        types: vec!["payment.received".to_owned()],
+        sealed: vault.seal(TENANT, "subscription:5ab5c71b", b"signing"),
+        created_at: 1,
+        disabled_at: None,
+    }
+}
+
 /// One value in every place, put there as the server puts it.
 async fn fill(host: &Host) {
     let app = host.server.app();
@@ -56,6 +68,7 @@ async fn fill(host: &Host) {
     app.store.put_oauth_grant(grant(&app.vault), None).await.unwrap();
     app.store.put_oauth_state(state(&app.vault), 1).await.unwrap();
     app.store.put_auth_token(token(&app.vault)).await.unwrap();
+    assert!(app.store.create_subscription(subscription(&app.vault), 1).await.unwrap());
 }
 
 /// What lies in each place, opened.
@@ -80,7 +93,7 @@ async fn every_place_is_sealed_anew_and_the_old_key_opens_none_of_them() {
     let kinds: Vec<_> = before.iter().map(|(kind, ..)| *kind).collect();
     assert_eq!(kinds, SealedKind::ALL);
     let plain: Vec<_> = before.iter().map(|(_, _, plain)| plain.as_str()).collect();
-    assert_eq!(plain, [r#"{"api_key":"secret"}"#, "token", "grant", "state", "fcm-of-amina"]);
+    assert_eq!(plain, [r#"{"api_key":"secret"}"#, "token", "grant", "state", "fcm-of-amina", "signing"]);
 
     let done = rotation::rotate(app, true, &mut |_| Ok(())).await.unwrap();
 
@@ -110,6 +123,8 @@ async fn no_place_takes_what_is_sealed_with_a_key_on_its_way_out() {
         app.store.put_oauth_grant(grant(&old), None).await.map(drop),
         app.store.put_oauth_state(state(&old), 1).await,
         app.store.put_auth_token(token(&old)).await,
+        app.store.create_subscription(subscription(&old), 1).await.map(drop),
+        app.store.reseal_subscription(TENANT, "5ab5c71b", Vec::new(), subscription(&old).sealed).await.map(drop),
     ];
 
     assert!(refused.iter().all(|refused| matches!(refused, Err(Error::Key(_)))), "{refused:?}");

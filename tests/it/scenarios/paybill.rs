@@ -69,7 +69,7 @@ async fn tell(world: &World, path: &str, body: &Value) -> u16 {
 }
 
 async fn events(world: &World) -> Vec<EventRow> {
-    world.hosted.server.app().store.events_after("default", None, 500).await.unwrap().events
+    world.hosted.server.app().store.events_of_kind("default", PAYMENT_RECEIVED, 0).await.unwrap()
 }
 
 async fn event_of(world: &World, receipt: &str) -> EventRow {

@@ -2,7 +2,7 @@
 //!
 //! Nothing is signed: the path token is checked before, the message must be one of ours, and a status only climbs.
 
-use super::super::{AdapterError, Disposition, Hook, HookEvent, HookRead, MessageNews, News, Reply, Target};
+use super::super::{AdapterError, Disposition, Hook, HookEvent, HookRead, InboundNews, MessageNews, News, Reply, Target};
 use super::config;
 
 /// Bytes of a webhook, at most.
@@ -18,23 +18,45 @@ pub(super) fn read(hook: &Hook<'_>) -> Result<HookRead, AdapterError> {
     }
     let event = match hook.rest.trim_matches('/') {
         "dlr" => report(hook.body)?,
-        "inbound" | "optout" => HookEvent { target: Target::Nobody, event_id: None, news: News::Nothing, correlation: None },
+        "inbound" => inbound(hook.body),
+        "optout" => HookEvent { target: Target::Nobody, event_id: None, news: News::Nothing, correlation: None },
         _ => return Err(refused("no webhook is expected here")),
     };
     let reply = Reply { status: 200, content_type: "text/plain", body: "OK".to_owned() };
     Ok(HookRead { events: vec![event], reply })
 }
 
-fn report(body: &[u8]) -> Result<HookEvent, AdapterError> {
+/// What somebody wrote: told once. Its date is left out, since every document writes it another way.
+fn inbound(body: &[u8]) -> HookEvent {
+    let field = fields(body);
+    let (id, from) = (field("id"), field("from"));
+    let event_id = id.as_ref().map(|id| format!("inbound:{id}"));
+    let news = id.zip(from).map_or(News::Nothing, |(id, from)| {
+        let (from, to, text) = (number(&from), field("to"), field("text"));
+        News::Inbound(InboundNews { id, from, to, kind: "text".to_owned(), text, sent_at: None })
+    });
+    HookEvent { target: Target::Nobody, event_id, news, correlation: None }
+}
+
+fn fields(body: &[u8]) -> impl Fn(&str) -> Option<String> {
     let form: Vec<(String, String)> = form_urlencoded::parse(body).into_owned().collect();
-    let field = |name: &str| {
+    move |name| {
         let (_, value) = form.iter().find(|(key, value)| key == name && !value.trim().is_empty())?;
         Some(value.trim().to_owned())
-    };
+    }
+}
+
+/// An unescaped plus arrives as a space. Names of senders are no numbers.
+fn number(text: &str) -> String {
+    let digits = text.trim_start_matches('+');
+    if digits.bytes().all(|byte| byte.is_ascii_digit()) { format!("+{digits}") } else { text.to_owned() }
+}
+
+fn report(body: &[u8]) -> Result<HookEvent, AdapterError> {
+    let field = fields(body);
     let id = field("id").filter(|id| id != "None").ok_or_else(|| refused("the delivery report names no message"))?;
     let status = field("status").ok_or_else(|| refused("the delivery report has no status"))?;
-    // An unescaped plus arrives as a space.
-    let to = field("phoneNumber").map(|number| format!("+{}", number.trim_start_matches('+')));
+    let to = field("phoneNumber").map(|to| number(&to));
     let news = match rank(&status) {
         None => News::Nothing,
         Some((word, rank)) => {

@@ -3,13 +3,14 @@
 //! Signed over the raw bytes. Nothing about order or number is promised: statuses come twice, out of order, before the call's
 //! own answer, and a status only climbs. A message is recognised by the attempt that we gave Meta to give back, then by its id.
 
+use chrono::DateTime;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde_json::Value;
 use sha2::Sha256;
 use subtle::ConstantTimeEq as _;
 use tarishi_protocol::Code;
 
-use super::super::{AdapterError, Disposition, Hook, HookEvent, HookRead, MessageNews, News, Reply, Target};
+use super::super::{AdapterError, Disposition, Hook, HookEvent, HookRead, InboundNews, MessageNews, News, Reply, Target};
 use super::{codes, rates::Rates, wire};
 
 /// Bytes of the handshake's challenge, at most.
@@ -112,10 +113,28 @@ fn reason(status: &Value) -> String {
     code.map_or_else(|| "no reason given".to_owned(), |code| format!("{code}: {}", codes::class(code, 400).1))
 }
 
-/// What a person wrote: kept, once.
+/// What a person wrote: told once. Reactions and what Meta adds later are told by their kind, without a text.
 fn inbound(message: &Value) -> Option<HookEvent> {
     let id = text(message, "id")?;
-    Some(HookEvent { target: Target::Nobody, event_id: Some(id.to_owned()), news: News::Nothing, correlation: None })
+    let kind = text(message, "type").unwrap_or("unknown");
+    let part = &message[kind];
+    let said = match kind {
+        "text" => text(part, "body"),
+        "button" => text(part, "text"),
+        "interactive" => ["button_reply", "list_reply"].iter().find_map(|reply| text(&part[*reply], "title")),
+        _ => text(part, "caption"),
+    };
+    let news = text(message, "from").map_or(News::Nothing, |from| {
+        News::Inbound(InboundNews {
+            id: id.to_owned(),
+            from: format!("+{}", from.trim_start_matches('+')),
+            to: None,
+            kind: kind.to_owned(),
+            text: said.map(str::to_owned),
+            sent_at: text(message, "timestamp").and_then(|at| DateTime::from_timestamp(at.parse().ok()?, 0)),
+        })
+    });
+    Some(HookEvent { target: Target::Nobody, event_id: Some(id.to_owned()), news, correlation: None })
 }
 
 fn text<'a>(value: &'a Value, name: &str) -> Option<&'a str> {

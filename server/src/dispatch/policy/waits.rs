@@ -57,6 +57,9 @@ impl Retry {
     pub const DEFAULT: Self =
         Self { strategy: Growth::Exponential, attempts_max: 8, base_ms: 5_000, factor: 3.0, cap_ms: 3_600_000, jitter: 0.5 };
 
+    /// Ten tries to tell a backend of an event, within 42 to 84 hours.
+    pub const EVENTS: Self = Self { attempts_max: 10, factor: 6.0, cap_ms: 24 * 3_600_000, ..Self::DEFAULT };
+
     /// The wait after this many calls, with `chance` in 0..1.
     #[must_use]
     pub fn wait_ms(&self, attempts: u32, chance: f64) -> Ms {
@@ -102,6 +105,14 @@ mod tests {
         assert_eq!((retry(0.0).wait_ms(1, 0.0), retry(0.0).wait_ms(1, 1.0)), (1_000, 1_000));
         assert_eq!((retry(0.5).wait_ms(1, 0.0), retry(0.5).wait_ms(1, 1.0)), (500, 1_000));
         assert_eq!((retry(1.0).wait_ms(1, 0.0), retry(1.0).wait_ms(1, 1.0)), (0, 1_000));
+    }
+
+    #[test]
+    fn a_backend_is_told_of_an_event_for_two_days_or_more() {
+        let hours = |chance: f64| {
+            (1..Retry::EVENTS.attempts_max).map(|tries| Retry::EVENTS.wait_ms(tries, chance)).sum::<Ms>() / 3_600_000
+        };
+        assert_eq!((hours(0.0), hours(1.0)), (42, 84));
     }
 
     proptest! {

@@ -2,6 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::store::EVENT_TYPES;
+
 /// All of them by name.
 pub(super) fn all() -> Map<String, Value> {
     let all = [
@@ -24,7 +26,19 @@ pub(super) fn all() -> Map<String, Value> {
             ]),
         ),
         ("Running", object(&[("id", one("OperationId")), ("state", or_null("State"))])),
+        ("Event", event()),
         ("EventPage", events()),
+        ("Subscription", subscription(&[])),
+        ("Subscribed", subscription(&[("secret", secret("What signs, `whsec_…`; told this once."))])),
+        ("SubscriptionList", object(&[("subscriptions", list("Subscription"))])),
+        (
+            "Rotated",
+            object(&[
+                ("id", text()),
+                ("secret", secret("What signs from now on; told this once.")),
+                ("old_secret_until", time()),
+            ]),
+        ),
         ("Integration", integration()),
         ("IntegrationList", object(&[("integrations", list("Integration"))])),
         ("Begun", object(&[("authorize_url", text()), ("expires_at", time())])),
@@ -39,9 +53,9 @@ pub(super) fn all() -> Map<String, Value> {
 }
 
 fn enrolled() -> Value {
-    let secret = json!({ "type": "string", "description": "The device's token; told this once." });
+    let token = secret("The device's token; told this once.");
     let fields =
-        [("tenant", text()), ("device", text()), ("account", text()), ("token", secret), ("scopes", texts()), ("caps", caps())];
+        [("tenant", text()), ("device", text()), ("account", text()), ("token", token), ("scopes", texts()), ("caps", caps())];
     object(&fields)
 }
 
@@ -100,15 +114,36 @@ fn verdict() -> Value {
     })
 }
 
+/// One thing that happened; also the body that is sent to who subscribed.
+fn event() -> Value {
+    let data = json!({ "type": "object", "description": "As the event's type says." });
+    let sequence = json!({ "type": "integer", "minimum": 1, "description": "Rises with each event, with gaps." });
+    object(&[("id", text()), ("type", words(&EVENT_TYPES)), ("sequence", sequence), ("created_at", time()), ("data", data)])
+}
+
+fn subscription(more: &[(&str, Value)]) -> Value {
+    let mut fields = vec![
+        ("id", text()),
+        ("url", text()),
+        ("types", json!({ "type": "array", "items": words(&EVENT_TYPES) })),
+        ("created_at", time()),
+        ("disabled_at", maybe(&time())),
+    ];
+    fields.extend(more.iter().cloned());
+    object(&fields)
+}
+
+fn secret(about: &str) -> Value {
+    json!({ "type": "string", "description": about })
+}
+
 /// What happened: the cursor is always there, since more may happen.
 fn events() -> Value {
-    let data = json!({ "type": "object", "description": "As the event's type says." });
-    let event = object(&[("id", text()), ("type", text()), ("at", time()), ("data", data)]);
     let cursor = json!({ "type": "string", "description": "Where the next question goes on, also after the last event." });
     let reset =
         json!({ "type": "boolean", "description": "The cursor was none of ours, or too old: events may have been missed." });
     let more = json!({ "type": "boolean", "description": "There are more already." });
-    object(&[("events", json!({ "type": "array", "items": event })), ("cursor", cursor), ("reset", reset), ("more", more)])
+    object(&[("events", list("Event")), ("cursor", cursor), ("reset", reset), ("more", more)])
 }
 
 /// Where an account's consent stands.

@@ -11,6 +11,7 @@ use crate::{
         devices::{Enrol, PushToken},
         integrations::ChangeBody,
         operations::Decision,
+        subscriptions::Subscribe,
     },
 };
 
@@ -23,6 +24,7 @@ pub(super) fn add(document: &mut Value) {
     register::<PushToken>(&mut taken, &mut all, "PushToken");
     register::<ChangeBody>(&mut taken, &mut all, "IntegrationChange");
     register::<Decision>(&mut taken, &mut all, "Decision");
+    register::<Subscribe>(&mut taken, &mut all, "Subscribe");
     all.extend(taken.take_definitions(true));
     let mut given = generator(SchemaSettings::draft2020_12().for_serialize());
     register::<SyncResponse>(&mut given, &mut all, "SyncResponse");

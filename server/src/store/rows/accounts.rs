@@ -31,7 +31,7 @@ pub struct TokenRow {
 /// What a credential may do.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Grants {
-    /// `adapter:action` patterns; API keys also know `admin` and `logs:read`.
+    /// `adapter:action` patterns; API keys also know `admin`, `devices`, `logs:read`, `subscriptions`.
     pub scopes: Vec<String>,
     /// Caps; absent = none.
     #[serde(default)]
@@ -178,11 +178,14 @@ pub enum SealedKind {
     OAuthState,
     /// [`PushTokenRow::sealed`].
     PushToken,
+    /// [`super::SubscriptionRow::sealed`].
+    Subscription,
 }
 
 impl SealedKind {
     /// Every place.
-    pub const ALL: [Self; 5] = [Self::Credentials, Self::AuthToken, Self::OAuthGrant, Self::OAuthState, Self::PushToken];
+    pub const ALL: [Self; 6] =
+        [Self::Credentials, Self::AuthToken, Self::OAuthGrant, Self::OAuthState, Self::PushToken, Self::Subscription];
 
     /// What a value of this name is sealed for.
     #[must_use]
@@ -194,6 +197,7 @@ impl SealedKind {
             // Of the adapter alone: the state's hash is unique without.
             Self::OAuthState => format!("oauth_state:{}", name.split('/').next().unwrap_or_default()),
             Self::PushToken => "push_token".to_owned(),
+            Self::Subscription => format!("subscription:{name}"),
         }
     }
 
@@ -202,7 +206,7 @@ impl SealedKind {
     pub fn is_short_lived(self) -> bool {
         match self {
             Self::OAuthState => true,
-            Self::Credentials | Self::AuthToken | Self::OAuthGrant | Self::PushToken => false,
+            Self::Credentials | Self::AuthToken | Self::OAuthGrant | Self::PushToken | Self::Subscription => false,
         }
     }
 }
@@ -214,7 +218,8 @@ pub struct SealedRow {
     pub kind: SealedKind,
     /// Whose.
     pub tenant: String,
-    /// Its name there: an adapter, an adapter's token (`push/fcm`), an adapter's state (`google_drive/HASH`), a device.
+    /// Its name there: an adapter, an adapter's token (`push/fcm`), an adapter's state (`google_drive/HASH`), a device, a
+    /// subscription.
     pub name: String,
     /// Sealed.
     pub sealed: Vec<u8>,
@@ -242,6 +247,8 @@ pub enum Actor {
     },
     /// The operator's command line.
     Operator,
+    /// Nobody: it tells a tenant's backend of an event.
+    Event,
 }
 
 impl Actor {
@@ -252,6 +259,7 @@ impl Actor {
             Self::Device { device } => device,
             Self::Key { key } => key,
             Self::Operator => "operator",
+            Self::Event => "event",
         }
     }
 }

@@ -3,10 +3,10 @@
 use rusqlite::{Connection, OptionalExtension, params};
 use tarishi_protocol::{Code, Problem, State};
 
-use super::{caps, feed, map, order};
+use super::{caps, events, feed, map, order};
 use crate::{
-    adapters::Reference,
-    dispatch::policy::{Decision, LaneNews, breaker_ms},
+    adapters::{Reference, event},
+    dispatch::policy::{BREAKER_FAILURES, Decision, LaneNews, breaker_ms},
     store::{Ms, OperationRow, Result, Source},
 };
 
@@ -26,6 +26,9 @@ pub(super) fn apply(conn: &Connection, row: &OperationRow, source: &Source, deci
     let inner = matches!(state, State::Held | State::Ready | State::Calling);
     if told && !inner {
         feed::publish(conn, &row.tenant, row.id, now)?;
+    }
+    if state != row.state {
+        events::operation(conn, row, now)?;
     }
     if state.is_ended() && !row.state.is_ended() {
         order::follow(conn, row, state, now)?;
@@ -116,6 +119,7 @@ pub(super) fn lane(conn: &Connection, tenant: &str, adapter: &str, news: LaneNew
     match news {
         LaneNews::Nothing => {}
         LaneNews::Healthy => {
+            tell(conn, tenant, adapter, false, now)?;
             let sql = "UPDATE lanes SET failures = 0 WHERE tenant_id = ?1 AND adapter = ?2 AND failures > 0";
             conn.prepare_cached(sql)?.execute([tenant, adapter])?;
         }
@@ -123,11 +127,24 @@ pub(super) fn lane(conn: &Connection, tenant: &str, adapter: &str, news: LaneNew
             let sql = "UPDATE lanes SET failures = failures + 1 WHERE tenant_id = ?1 AND adapter = ?2 RETURNING failures";
             let failures: Option<u32> = conn.prepare_cached(sql)?.query_row([tenant, adapter], |row| row.get(0)).optional()?;
             close(conn, tenant, adapter, now + breaker_ms(failures.unwrap_or(0)), now)?;
+            tell(conn, tenant, adapter, true, now)?;
         }
         LaneNews::ClosedFor(wait) => {
             let wait = Ms::try_from(wait.as_millis()).unwrap_or(0);
             close(conn, tenant, adapter, now + wait, now)?;
         }
+    }
+    Ok(())
+}
+
+/// Tells of a breaker that opened, and of the first success after it: each once, whoever sees it.
+fn tell(conn: &Connection, tenant: &str, adapter: &str, degraded: bool, now: Ms) -> Result<()> {
+    if event::subscription_of(adapter).is_some() {
+        return Ok(());
+    }
+    let sql = "UPDATE lanes SET degraded = ?3 WHERE tenant_id = ?1 AND adapter = ?2 AND degraded <> ?3 AND (?3 = 0 OR failures >= ?4)";
+    if conn.prepare_cached(sql)?.execute(params![tenant, adapter, degraded, BREAKER_FAILURES])? == 1 {
+        events::adapter(conn, tenant, adapter, degraded, now)?;
     }
     Ok(())
 }

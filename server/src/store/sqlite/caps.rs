@@ -116,10 +116,10 @@ pub(super) fn give_back(conn: &Connection, row: &OperationRow) -> Result<()> {
     Ok(())
 }
 
-/// The credential's grants as they are now; `None` = the operator, who may do all.
+/// The credential's grants as they are now; `None` = nobody's credential: the operator and the server itself may do all.
 fn grants(conn: &Connection, tenant: &str, actor: &Actor) -> Result<Option<Grants>> {
     Ok(match actor {
-        Actor::Operator => None,
+        Actor::Operator | Actor::Event => None,
         Actor::Device { device } => Some(
             accounts::device(conn, tenant, device)?
                 .filter(|device| device.revoked_at.is_none())

@@ -22,15 +22,20 @@ fn lane_row(row: &Row<'_>) -> rusqlite::Result<LaneRow> {
     })
 }
 
+/// Up to `limit` of providers, and as many of receivers of events: however many of these wait, they hide no provider.
 pub(super) fn due_lanes(conn: &Connection, now: Ms, limit: u32) -> Result<Vec<LaneRow>> {
     let sql = "SELECT l.tenant_id, l.adapter, l.not_before, l.failures, l.last_served, \
                (SELECT count(*) FROM operations o WHERE o.tenant_id = l.tenant_id AND o.adapter = l.adapter AND o.state = 'calling'), 0 \
                FROM lanes l WHERE l.not_before <= ?1 AND EXISTS (SELECT 1 FROM operations o \
                WHERE o.tenant_id = l.tenant_id AND o.adapter = l.adapter AND o.ended_at IS NULL AND o.next_at <= ?1) \
-               ORDER BY l.last_served LIMIT ?2";
+               AND (substr(l.adapter, 1, 6) = 'event_') = ?3 ORDER BY l.last_served LIMIT ?2";
     let mut statement = conn.prepare_cached(sql)?;
-    let rows = statement.query_map(params![now, limit], lane_row)?;
-    Ok(rows.collect::<rusqlite::Result<_>>()?)
+    let mut lanes = Vec::new();
+    for of_events in [false, true] {
+        let rows = statement.query_map(params![now, limit, of_events], lane_row)?;
+        lanes.extend(rows.collect::<rusqlite::Result<Vec<_>>>()?);
+    }
+    Ok(lanes)
 }
 
 pub(super) fn lane(conn: &Connection, tenant: &str, adapter: &str) -> Result<Option<LaneRow>> {
@@ -102,8 +107,7 @@ pub(super) fn open_attempt(conn: &Connection, open: &Open) -> Result<Opened> {
         return Ok(Opened::No);
     }
     if row.first_opened_at.is_none() && row.expires_at <= open.now {
-        let problem = Problem::new(Code::Expired, "too old to begin");
-        order::end(conn, &row, State::Expired, Some(problem), open.now)?;
+        order::end_too_old(conn, &row, open.now)?;
         return Ok(Opened::No);
     }
     let Ok(payload) = check_payload(&row.adapter, &row.action, row.version, &row.payload) else {

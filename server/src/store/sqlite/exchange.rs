@@ -147,7 +147,7 @@ pub(super) fn submit(conn: &Connection, submission: &Submission) -> Result<Recei
         actor: submission.actor.clone(),
         device: match &submission.actor {
             Actor::Device { device } => Some(device),
-            Actor::Key { .. } | Actor::Operator => None,
+            Actor::Key { .. } | Actor::Operator | Actor::Event => None,
         },
         now: submission.now,
     };

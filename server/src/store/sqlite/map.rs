@@ -95,6 +95,7 @@ pub(super) fn actor_columns(actor: &Actor) -> (&'static str, &str) {
         Actor::Device { device } => ("device", device),
         Actor::Key { key } => ("key", key),
         Actor::Operator => ("operator", ""),
+        Actor::Event => ("event", ""),
     }
 }
 
@@ -104,6 +105,7 @@ fn actor(row: &Row<'_>, kind: usize, id: usize) -> Result<Actor> {
         "device" => Ok(Actor::Device { device: name }),
         "key" => Ok(Actor::Key { key: name }),
         "operator" => Ok(Actor::Operator),
+        "event" => Ok(Actor::Event),
         other => Err(Error::Damaged(format!("actor {other}"))),
     }
 }

@@ -29,6 +29,7 @@ mod schema;
 mod sealed;
 mod settle;
 mod store;
+mod subscriptions;
 #[cfg(test)]
 mod tests;
 mod upkeep;

@@ -6,8 +6,8 @@
 use rusqlite::{Connection, OptionalExtension, params};
 use tarishi_protocol::{AfterOn, Code, OnFailure, OperationId, Problem, State};
 
-use super::{feed, intake::Desk, map, read};
-use crate::store::{Checked, Ms, OperationRow, Result, Verdict};
+use super::{events, feed, intake::Desk, map, read};
+use crate::store::{Actor, Checked, Ms, OperationRow, Result, Verdict};
 
 /// What a parent's state means for its dependent.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -111,6 +111,19 @@ pub(super) fn end(conn: &Connection, row: &OperationRow, state: State, problem: 
     follow(conn, row, state, now)
 }
 
+/// Ends what became too old to begin. A delivery of an event is a dead letter then, as one whose tries are used up.
+pub(super) fn end_too_old(conn: &Connection, row: &OperationRow, now: Ms) -> Result<()> {
+    match row.actor {
+        Actor::Event => {
+            let problem = Problem::new(Code::AttemptsExhausted, "the receiver could not be reached in time");
+            end(conn, row, State::Failed, Some(problem), now)
+        }
+        Actor::Device { .. } | Actor::Key { .. } | Actor::Operator => {
+            end(conn, row, State::Expired, Some(Problem::new(Code::Expired, "too old to begin")), now)
+        }
+    }
+}
+
 fn write_end(conn: &Connection, row: &OperationRow, state: State, problem: Option<Problem>, now: Ms) -> Result<()> {
     let problem = problem.map(|problem| map::to_json(&problem)).transpose()?;
     // The key is free again only if no attempt was ever opened.
@@ -118,7 +131,8 @@ fn write_end(conn: &Connection, row: &OperationRow, state: State, problem: Optio
                key_held = CASE WHEN first_opened_at IS NULL THEN 0 ELSE key_held END \
                WHERE tenant_id = ?1 AND operation_id = ?2";
     conn.prepare_cached(sql)?.execute(params![row.tenant, row.id.as_bytes(), state.as_str(), problem, now])?;
-    feed::publish(conn, &row.tenant, row.id, now)
+    feed::publish(conn, &row.tenant, row.id, now)?;
+    events::operation(conn, row, now)
 }
 
 /// Moves everything that waited for an operation which has ended as `state` (or gave up its key), and so on from there.

@@ -162,6 +162,10 @@ pub(super) fn operations(conn: &Connection, filter: &OperationFilter) -> Result<
         conditions.push("adapter = ?".to_owned());
         values.push(adapter.clone().into());
     }
+    // Deliveries of events would bury what they tell of.
+    if filter.adapter.is_none() && !filter.dead_letters {
+        conditions.push("actor_kind <> 'event'".to_owned());
+    }
     if !filter.states.is_empty() {
         conditions.push("state IN (SELECT value FROM json_each(?))".to_owned());
         let words: Vec<&str> = filter.states.iter().map(|state| state.as_str()).collect();

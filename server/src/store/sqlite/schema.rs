@@ -5,11 +5,12 @@ use rusqlite::Connection;
 use crate::store::{Error, Result};
 
 /// Each entry brings the file from the version of its place to the next.
-const MIGRATIONS: [&str; 5] = [
+const MIGRATIONS: [&str; 6] = [
     include_str!("migrations/0001_tables.sql"),
     include_str!("migrations/0002_oauth.sql"),
     include_str!("migrations/0003_push_tokens.sql"),
     include_str!("migrations/0004_events.sql"),
+    include_str!("migrations/0005_subscriptions.sql"),
     include_str!("migrations/0006_webhooks.sql"),
 ];
 

@@ -98,6 +98,7 @@ fn place(kind: SealedKind) -> Place {
         SealedKind::OAuthGrant => ("oauth_grants", "adapter", "sealed"),
         SealedKind::OAuthState => ("oauth_states", "adapter || '/' || hex(state_hash)", "sealed"),
         SealedKind::PushToken => ("push_tokens", "device_id", "sealed"),
+        SealedKind::Subscription => ("subscriptions", "subscription_id", "sealed"),
     };
     Place { table, named, column }
 }

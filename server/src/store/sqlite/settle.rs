@@ -6,10 +6,10 @@
 
 use rusqlite::{Connection, OptionalExtension, params};
 use serde_json::Value;
-use tarishi_protocol::{Code, OperationId, Problem, State, catalog};
+use tarishi_protocol::{Code, OperationId, State, catalog};
 use uuid::Uuid;
 
-use super::{apply, feed, map, order, read};
+use super::{apply, feed, map, order, read, subscriptions};
 use crate::{
     adapters::{Answer, Disposition, MessageNews, Reference},
     dispatch::policy,
@@ -37,6 +37,7 @@ pub(super) fn settle(conn: &Connection, settle: &Settle) -> Result<Settled> {
             }
         }
     };
+    subscriptions::heed(conn, &row, &settle.evidence, settle.now)?;
     log(conn, &row, settle, state)?;
     let closes_attempt = matches!(settle.source, Source::Call { .. }) || matches!(settle.evidence, Evidence::Lost);
     Ok(Settled {
@@ -245,7 +246,7 @@ pub(super) fn lapse(conn: &Connection, tenant: &str, id: OperationId, now: Ms) -
     let Some(row) = map::load(conn, tenant, id)? else { return Ok(()) };
     match row.state {
         State::Held | State::Ready if row.expires_at <= now && row.first_opened_at.is_none() => {
-            order::end(conn, &row, State::Expired, Some(Problem::new(Code::Expired, "too old to begin")), now)
+            order::end_too_old(conn, &row, now)
         }
         State::Held => super::dispatch::release(conn, tenant, id, row.expires_at.max(now + 1_000)),
         State::Ready | State::Calling | State::Waiting => super::dispatch::release(conn, tenant, id, now),

@@ -5,13 +5,14 @@ use tarishi_protocol::{Audience, Cancellation, OperationId, Receipt, SyncRespons
 use uuid::Uuid;
 
 use super::{
-    SqliteStore, accounts, dispatch, events, exchange, feed, integrations, oauth, push, read, sealed, settle, upkeep, webhooks,
+    SqliteStore, accounts, dispatch, events, exchange, feed, integrations, oauth, push, read, sealed, settle, subscriptions,
+    upkeep, webhooks,
 };
 use crate::store::{
     ApiKeyRow, AttemptFilter, AttemptRow, AuthTokenRow, DeviceRow, EventPage, EventRow, EventState, ExchangeOutcome, Figures,
     GrantStatus, Intake, IntegrationRow, LaneRow, Lease, Ms, OAuthGrantRow, OAuthStateRow, Open, Opened, OperationFilter,
-    OperationRow, PushTokenRow, Result, Retention, SealedRow, Settle, Settled, Store, Submission, TenantRow, TokenRow,
-    VerdictRow, WebhookEventRow, WebhookRow,
+    OperationRow, PushTokenRow, Result, Retention, SealedRow, Settle, Settled, Store, Submission, SubscriptionRow, TenantRow,
+    TokenRow, VerdictRow, WebhookEventRow, WebhookRow,
 };
 
 #[async_trait]
@@ -362,6 +363,32 @@ impl Store for SqliteStore {
     async fn events_after(&self, tenant: &str, cursor: Option<String>, limit: u32) -> Result<EventPage> {
         let id = self.current_id();
         self.read(|conn| events::page(conn, &id, tenant, cursor.as_deref(), limit)).await
+    }
+
+    async fn event(&self, tenant: &str, seq: u64) -> Result<Option<EventRow>> {
+        self.read(|conn| events::one(conn, tenant, seq)).await
+    }
+
+    async fn create_subscription(&self, row: SubscriptionRow, most: u32) -> Result<bool> {
+        self.writer.write(move |conn| subscriptions::create(conn, &row, most)).await
+    }
+
+    async fn subscriptions(&self, tenant: &str) -> Result<Vec<SubscriptionRow>> {
+        self.read(|conn| subscriptions::all(conn, tenant)).await
+    }
+
+    async fn subscription(&self, tenant: &str, id: &str) -> Result<Option<SubscriptionRow>> {
+        self.read(|conn| subscriptions::one(conn, tenant, id)).await
+    }
+
+    async fn reseal_subscription(&self, tenant: &str, id: &str, old: Vec<u8>, new: Vec<u8>) -> Result<bool> {
+        let (tenant, id) = (tenant.to_owned(), id.to_owned());
+        self.writer.write(move |conn| subscriptions::replace_sealed(conn, &tenant, &id, &old, &new)).await
+    }
+
+    async fn delete_subscription(&self, tenant: &str, id: &str) -> Result<bool> {
+        let (tenant, id) = (tenant.to_owned(), id.to_owned());
+        self.writer.write(move |conn| subscriptions::delete(conn, &tenant, &id)).await
     }
 
     async fn events_of_kind(&self, tenant: &str, kind: &str, since: Ms) -> Result<Vec<EventRow>> {

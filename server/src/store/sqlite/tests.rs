@@ -15,6 +15,7 @@ mod order;
 mod parents;
 mod push;
 mod restore;
+mod subscriptions;
 mod unknown;
 mod upkeep;
 mod webhooks;

@@ -4,12 +4,14 @@ use rusqlite::{Connection, params};
 use tarishi_protocol::State;
 use uuid::Uuid;
 
-use super::{dispatch, meta};
+use super::{dispatch, events, meta};
 use crate::store::{Error, Figures, Ms, Result, Retention};
 
 /// Rows that one sweep deletes from one table, at most.
 const SWEEP_MAX: i64 = 1_000;
 const STORE_ID: &str = "store_id";
+/// An adapter's name in figures.
+const ADAPTER: &str = "CASE WHEN substr(adapter, 1, 6) = 'event_' THEN 'event' ELSE adapter END";
 
 pub(super) fn store_id(conn: &Connection) -> Result<String> {
     match meta::get(conn, STORE_ID)? {
@@ -71,12 +73,21 @@ pub(super) fn sweep(conn: &Connection, now: Ms, keep: Retention) -> Result<bool>
     for (sql, kept) in by_age {
         most = most.max(conn.execute(sql, params![before(kept), SWEEP_MAX])?);
     }
+    most = most.max(events::sweep(conn, before(keep.operations), SWEEP_MAX)?);
+    // Lanes of subscriptions that are no more.
+    let lanes = "DELETE FROM lanes WHERE substr(adapter, 1, 6) = 'event_' AND NOT EXISTS (SELECT 1 FROM subscriptions s \
+                 WHERE s.tenant_id = lanes.tenant_id AND 'event_' || s.subscription_id = lanes.adapter) \
+                 AND NOT EXISTS (SELECT 1 FROM operations o WHERE o.tenant_id = lanes.tenant_id AND o.adapter = lanes.adapter \
+                 AND o.ended_at IS NULL)";
+    conn.prepare_cached(lanes)?.execute([])?;
     Ok(i64::try_from(most).unwrap_or(SWEEP_MAX) >= SWEEP_MAX)
 }
 
 pub(super) fn figures(conn: &Connection, _now: Ms) -> Result<Figures> {
     let mut figures = Figures { lanes: dispatch::lanes(conn)?, ..Figures::default() };
-    let mut statement = conn.prepare_cached("SELECT adapter, state, count(*) FROM operations GROUP BY adapter, state")?;
+    // All deliveries of events are one line: their lanes are as many as there are subscriptions.
+    let sql = format!("SELECT {ADAPTER} a, state, count(*) FROM operations GROUP BY a, state");
+    let mut statement = conn.prepare_cached(&sql)?;
     let rows =
         statement.query_map([], |row| Ok((row.get(0)?, row.get::<_, String>(1)?, row.get::<_, i64>(2)?.unsigned_abs())))?;
     for row in rows {
@@ -84,8 +95,8 @@ pub(super) fn figures(conn: &Connection, _now: Ms) -> Result<Figures> {
         let state = State::from_word(&word).ok_or_else(|| Error::Damaged(format!("state {word}")))?;
         if state.is_ended() { figures.ended.push((adapter, state, count)) } else { figures.depth.push((adapter, state, count)) }
     }
-    let sql = "SELECT adapter, coalesce(result, 'open'), count(*) FROM attempts GROUP BY adapter, result";
-    let mut statement = conn.prepare_cached(sql)?;
+    let sql = format!("SELECT {ADAPTER} a, coalesce(result, 'open'), count(*) FROM attempts GROUP BY a, result");
+    let mut statement = conn.prepare_cached(&sql)?;
     let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get::<_, i64>(2)?.unsigned_abs())))?;
     figures.attempts = rows.collect::<rusqlite::Result<_>>()?;
     figures.dead_letters = count(
@@ -119,7 +130,9 @@ pub(super) fn doctor(conn: &Connection, now: Ms) -> Result<Vec<String>> {
         ),
         (
             "was overdue for more than an hour",
-            "SELECT lower(hex(operation_id)) FROM operations WHERE ended_at IS NULL AND next_at < ?1 - 3600000 LIMIT 20",
+            // Deliveries of events wait for their receiver.
+            "SELECT lower(hex(operation_id)) FROM operations WHERE ended_at IS NULL AND next_at < ?1 - 3600000 \
+             AND actor_kind <> 'event' LIMIT 20",
         ),
         (
             "runs although one before it in its key has not ended",

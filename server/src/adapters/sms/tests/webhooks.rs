@@ -50,7 +50,17 @@ fn the_ladder_of_reports_only_climbs() {
 }
 
 #[test]
-fn inbound_messages_and_opt_outs_are_only_kept() {
+fn an_inbound_message_is_told_once_by_its_id() {
+    let stage = Stage::new(Payload::Balance(Empty {}), settings());
+    let body = "date=2026-11-24+09%3A12%3A44&from=+254711000111&id=9b1f&text=STOP&to=22345&networkCode=63902";
+    let event = Sms::default().read_webhook(&hook(&stage, "/inbound", body)).unwrap().events.remove(0);
+    assert_eq!(event.event_id.as_deref(), Some("inbound:9b1f"));
+    let News::Inbound(news) = event.news else { panic!("a message") };
+    assert_eq!((news.from.as_str(), news.to.as_deref(), news.text.as_deref()), ("+254711000111", Some("22345"), Some("STOP")));
+}
+
+#[test]
+fn opt_outs_and_messages_without_an_id_are_only_kept() {
     let stage = Stage::new(Payload::Balance(Empty {}), settings());
     for rest in ["/inbound", "/optout"] {
         let read = Sms::default().read_webhook(&hook(&stage, rest, "from=%2B254711000111&text=STOP")).unwrap();

@@ -100,10 +100,31 @@ fn a_failure_says_why_in_words_without_a_number() {
 }
 
 #[test]
-fn what_a_person_writes_is_kept_once() {
-    let event = read(include_str!("../fixtures/webhook_inbound_text.json")).events.remove(0);
-    assert_eq!((event.target, event.news), (Target::Nobody, News::Nothing));
-    assert_eq!(event.event_id.as_deref(), Some("wamid.HBgMMjU0NzExMDAwMTExFQIAEhgUM0E"));
+fn what_a_person_writes_is_told_once_with_its_text() {
+    let written = include_str!("../fixtures/webhook_inbound_text.json");
+    let event = read(written).events.remove(0);
+    assert_eq!((&event.target, event.event_id.as_deref()), (&Target::Nobody, Some("wamid.HBgMMjU0NzExMDAwMTExFQIAEhgUM0E")));
+    let News::Inbound(news) = event.news else { panic!("a message") };
+    assert_eq!((news.from.as_str(), news.kind.as_str(), news.text.as_deref()), ("+254711000111", "text", Some("Is it ready?")));
+    assert_eq!(news.sent_at.unwrap().timestamp(), 1_795_486_900);
+    assert!(!format!("{news:?}").contains("ready") && !format!("{news:?}").contains("254711"));
+
+    let text = |message: &str| {
+        let (from, to) = (r#""type":"text","text":{"body":"Is it ready?"}"#, message);
+        match read(&written.replace(from, to)).events.remove(0).news {
+            News::Inbound(news) => (news.kind, news.text),
+            other => panic!("{other:?}"),
+        }
+    };
+    for (message, kind, said) in [
+        (r#""type":"button","button":{"text":"Yes"}"#, "button", Some("Yes")),
+        (r#""type":"interactive","interactive":{"list_reply":{"id":"1","title":"Two"}}"#, "interactive", Some("Two")),
+        (r#""type":"image","image":{"id":"1","caption":"See"}"#, "image", Some("See")),
+        (r#""type":"reaction","reaction":{"emoji":"+"}"#, "reaction", None),
+        (r#""text":{"body":"x"}"#, "unknown", None),
+    ] {
+        assert_eq!(text(message), (kind.to_owned(), said.map(str::to_owned)));
+    }
 }
 
 #[test]
