@@ -9,9 +9,11 @@ use crate::{
     limits,
 };
 
+mod json;
 mod payments;
 pub(crate) mod push;
 
+use json::{check_json, check_objects};
 use payments::{check_charge, check_payment_query, check_refund};
 
 /// Checks the payload of one action and gives it its type.
@@ -26,9 +28,8 @@ pub fn check_payload(adapter: &str, action: &str, version: u32, payload: &str) -
         let detail = format!("payload has {} bytes, at most {} are allowed", payload.len(), limits::PAYLOAD_BYTES_MAX);
         return Err(Problem::new(Code::PayloadTooLarge, detail).with_field("payload"));
     }
-    check_json(payload)?;
+    let value = check_json(payload)?;
     let Some(category) = catalog::category(adapter) else {
-        let value = typed::<serde_json::Value>(payload)?;
         return Ok(Payload::Free(value));
     };
     if !catalog::actions(adapter).contains(&action) {
@@ -56,6 +57,7 @@ pub fn check_payload(adapter: &str, action: &str, version: u32, payload: &str) -
         (Category::Lms, _) => Payload::CreateCourse(typed(payload)?),
         (Category::Notification, _) => Payload::Notify(typed(payload)?),
     };
+    check_objects(&value)?;
     Ok(payload)
 }
 
@@ -115,51 +117,6 @@ fn check_name(field: &str, name: &str) -> Result<(), Problem> {
     }
     let code = if field == "adapter" { Code::UnknownAdapter } else { Code::UnknownAction };
     Err(Problem::new(code, "names are lower-case letters, digits and _").with_field(field))
-}
-
-/// Refuses what other systems cannot hold: NUL, lone surrogates (no JSON text here), integers that lose digits as doubles.
-fn check_json(payload: &str) -> Result<(), Problem> {
-    let value: serde_json::Value = typed(payload)?;
-    if !value.is_object() {
-        return Err(Problem::new(Code::WrongType, "expected an object").with_field("payload"));
-    }
-    walk(&value, &mut String::from("payload"))
-}
-
-fn walk(value: &serde_json::Value, path: &mut String) -> Result<(), Problem> {
-    use serde_json::Value;
-    match value {
-        Value::String(text) if text.contains('\0') => Err(invalid(path.clone(), "NUL is not allowed in text")),
-        Value::Number(number) => {
-            const SAFE: u64 = 1 << 53;
-            let wide = number.as_u64().is_some_and(|n| n > SAFE) || number.as_i64().is_some_and(|n| n.unsigned_abs() > SAFE);
-            if wide { Err(invalid(path.clone(), "integers above 2^53 must be text")) } else { Ok(()) }
-        }
-        Value::Array(items) => {
-            for (index, item) in items.iter().enumerate() {
-                nested(path, &format!("[{index}]"), item)?;
-            }
-            Ok(())
-        }
-        Value::Object(fields) => {
-            for (name, item) in fields {
-                if name.contains('\0') {
-                    return Err(invalid(path.clone(), "NUL is not allowed in a field's name"));
-                }
-                nested(path, &format!(".{name}"), item)?;
-            }
-            Ok(())
-        }
-        Value::Null | Value::Bool(_) | Value::String(_) => Ok(()),
-    }
-}
-
-fn nested(path: &mut String, part: &str, value: &serde_json::Value) -> Result<(), Problem> {
-    let length = path.len();
-    path.push_str(part);
-    walk(value, path)?;
-    path.truncate(length);
-    Ok(())
 }
 
 fn typed<T: DeserializeOwned>(payload: &str) -> Result<T, Problem> {

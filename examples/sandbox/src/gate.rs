@@ -1,9 +1,12 @@
 //! What a fault does around a call: before its effect, and to its answer.
 
+use std::io;
 use std::time::Duration;
 
-use axum::http::StatusCode;
+use axum::body::{Body, to_bytes};
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use http_body_util::channel::Channel;
 use tokio::time::sleep;
 
 use crate::connection::Line;
@@ -13,6 +16,8 @@ use crate::fault::{CallbackFault, Fault, FaultKind};
 const LATE_MS: u64 = 1_000;
 /// How far apart the two of a double are when the fault does not say.
 const DOUBLE_MS: u64 = 20;
+/// Between the first half of an answer and the end of its connection.
+const HALF_PAUSE: Duration = Duration::from_millis(50);
 
 /// The answer of a call that must not have its effect, as the error, if the fault says so. `render` writes a provider's
 /// error page.
@@ -41,10 +46,33 @@ pub(crate) async fn before(
 pub(crate) async fn after(line: &Line, fault: Option<&Fault>, answer: Response) -> Response {
     let Some(fault) = fault else { return answer };
     sleep(fault.answer_delay()).await;
-    if fault.kind == Some(FaultKind::TimeoutAfter) {
-        line.cut();
+    if fault.kind != Some(FaultKind::TimeoutAfter) {
+        return answer;
     }
-    answer
+    match fault.halved.then(|| halved(answer)) {
+        Some(half) => half.await.unwrap_or_else(|| cut(line)),
+        None => cut(line),
+    }
+}
+
+fn cut(line: &Line) -> Response {
+    line.cut();
+    StatusCode::GATEWAY_TIMEOUT.into_response()
+}
+
+/// The answer's head and the first half of its body, which says how long it would be; `None` for one without a body.
+async fn halved(answer: Response) -> Option<Response> {
+    let (mut head, body) = answer.into_parts();
+    let whole = to_bytes(body, usize::MAX).await.ok().filter(|body| body.len() > 1)?;
+    head.headers.insert(header::CONTENT_LENGTH, whole.len().into());
+    let (mut sender, body) = Channel::<_, io::Error>::new(1);
+    sender.send_data(whole.slice(..whole.len() / 2)).await.ok()?;
+    tokio::spawn(async move {
+        // Once it has left, so that the other side has begun to read.
+        sleep(HALF_PAUSE).await;
+        sender.abort(io::ErrorKind::ConnectionReset.into());
+    });
+    Some(Response::from_parts(head, Body::new(body)))
 }
 
 /// The outcome that the fault asks for.

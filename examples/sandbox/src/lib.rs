@@ -6,6 +6,7 @@
 //!
 //! An adapter is reached at `URL/<adapter>`; the control API lives under `URL/_sandbox`.
 
+mod call;
 mod callbacks;
 mod clock;
 mod connection;

@@ -1,9 +1,19 @@
-//! What all adapters of messages share: "what became of it?" answered from our own books, which delivery reports keep.
+//! What all adapters of messages share: "what became of it?" answered from our own books, which delivery reports keep, and
+//! whether a message without answer and report is sent again.
 
 use serde_json::json;
 use tarishi_protocol::{MessageQuery, MessageStatus, MessagesOutcome};
 
-use super::{Answer, Related};
+use super::{AdapterError, Answer, Related, Settings, Then};
+
+/// What follows when no report of a message of unknown outcome came: the setting `resend`.
+pub(super) fn then(settings: &Settings) -> Result<Then, AdapterError> {
+    match settings.get("resend") {
+        None | Some("on") => Ok(Then::Resend),
+        Some("off") => Ok(Then::Unresolved),
+        Some(_) => Err(AdapterError::misconfigured("setting resend must be on or off")),
+    }
+}
 
 /// Answers a query from what is on record of the send.
 pub(super) fn answer_query(query: &MessageQuery, related: Option<&Related>) -> Answer {

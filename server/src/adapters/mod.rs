@@ -186,7 +186,7 @@ pub trait Adapter: Send + Sync {
         Err(AdapterError::new(Disposition::Unsupported, "this provider gives no list of payments"))
     }
 
-    /// A text that a receipt without our reference may be recognised by (the recipient, for an SMS to one number).
+    /// What a receipt without our reference may be recognised by: one text, or several with commas (an SMS's recipients).
     fn correlation(&self, _action: &str, _payload: &Payload) -> Option<String> {
         None
     }

@@ -28,6 +28,7 @@ mod names;
 pub mod operator;
 pub mod policy;
 mod received;
+mod reports;
 mod rules;
 mod step;
 pub mod tokens;

@@ -37,6 +37,7 @@ pub async fn resolve(
         now: app.clock.now_ms(),
     };
     app.store.settle(settle).await.map_err(internal)?;
+    super::webhook::matching(app, tenant, row.id).await.map_err(internal)?;
     moved(app);
     find(app, tenant, id).await
 }

@@ -1,9 +1,11 @@
 //! What came in by itself: messages and money. Each is told to the tenant's backend once, money also to the call of ours that
 //! it may belong to.
 //!
-//! Money is rather told twice in two ways (as a charge's outcome and as a payment) than not at all; the receipt is the same.
+//! What is a charge's receipt is told as that charge's outcome and not once more as a payment. So a payment under the name of a
+//! charge that has not ended waits for its end; whatever that is, the money is told.
 
 use serde_json::json;
+use tarishi_protocol::State;
 
 use super::webhook;
 use crate::{
@@ -12,10 +14,10 @@ use crate::{
     store::{self, EventRow, MESSAGE_RECEIVED, PAYMENT_RECEIVED, WebhookEventRow},
 };
 
-/// Settles one event of any kind; false if it matches nothing yet.
-pub(super) async fn settle(app: &App, event: WebhookEventRow) -> store::Result<bool> {
+/// Settles one event of any kind; false if it matches nothing yet. It is `fresh` unless it waited for its operation.
+pub(super) async fn settle(app: &App, event: WebhookEventRow, fresh: bool) -> store::Result<bool> {
     match &event.news {
-        News::Payment(payment) => take_up(app, &event, payment).await,
+        News::Payment(payment) => take_up(app, &event, payment, fresh).await,
         News::Inbound(message) => tell(app, &event, message).await,
         News::Answer(_) | News::Message(_) | News::Nothing => webhook::settle_one(app, event).await,
     }
@@ -43,20 +45,26 @@ async fn tell(app: &App, event: &WebhookEventRow, message: &InboundNews) -> stor
     Ok(true)
 }
 
-/// Takes up one payment; always settles it.
-async fn take_up(app: &App, event: &WebhookEventRow, payment: &PaymentNews) -> store::Result<bool> {
+/// Takes up one payment; false as long as it may be that of a charge which has not ended.
+async fn take_up(app: &App, event: &WebhookEventRow, payment: &PaymentNews, fresh: bool) -> store::Result<bool> {
     let (tenant, adapter) = (event.tenant.as_str(), event.adapter.as_str());
+    let mut asked = match &event.reference {
+        Some(reference) => app.store.operation_by_reference(tenant, adapter, reference).await?,
+        None => None,
+    };
+    if let Some(charge) = &asked {
+        if fresh {
+            // On record as a claim; what follows from it is the adapter's and the policy's to say.
+            Box::pin(webhook::settle_one(app, event.clone())).await?;
+        }
+        asked = app.store.operation(tenant, charge.id).await?;
+    }
     if app.store.operation_by_receipt(tenant, adapter, &payment.receipt).await?.is_some() {
         // A charge of ours was told with this receipt.
         return Ok(true);
     }
-    let asked = match &event.reference {
-        Some(reference) => app.store.operation_by_reference(tenant, adapter, reference).await?,
-        None => None,
-    };
-    if asked.is_some() {
-        // On record as a claim; what follows from it is the adapter's and the policy's to say.
-        Box::pin(webhook::settle_one(app, event.clone())).await?;
+    if asked.as_ref().is_some_and(|charge| !charge.state.is_ended() && charge.state != State::Unresolved) {
+        return Ok(false);
     }
     let mut data = json!({
         "adapter": adapter,

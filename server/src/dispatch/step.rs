@@ -154,7 +154,8 @@ impl Work {
         };
         failpoint::reach("server.after_settle");
         report(row, &settled);
-        if settled.news {
+        // News may have waited for what is known now, or for the end.
+        if settled.news || settled.moved.is_some_and(|(before, after)| before != after) {
             webhook::matching(&self.app, &row.tenant, row.id).await?;
         }
         Ok(())

@@ -5,13 +5,17 @@
 
 use std::{net::IpAddr, sync::Arc};
 
-use tarishi_protocol::{Code, MessageStatus, MessagesOutcome, OperationId, Problem, State, check_payload};
+use tarishi_protocol::{Code, OperationId, Problem};
 use uuid::Uuid;
 
-use super::{received, rules::rules};
+use super::{
+    received,
+    reports::{adopt, reported},
+    rules::rules,
+};
 use crate::{
     App,
-    adapters::{Answer, Disposition, Hook, HookEvent, MessageNews, News, Reference, Reply, Target},
+    adapters::{Disposition, Hook, HookEvent, News, Reply, Target},
     store::{self, EventState, Evidence, OperationRow, Settle, Source, WebhookEventRow, WebhookRow},
     vault::Vault,
 };
@@ -115,7 +119,7 @@ pub async fn receive(app: &Arc<App>, incoming: Incoming) -> Result<Reply, Proble
     let app = Arc::clone(app);
     tokio::spawn(async move {
         for event in events {
-            settle(&app, event).await;
+            settle(&app, event, true).await;
         }
     });
     Ok(read.reply)
@@ -172,14 +176,14 @@ fn row(addressee: &Addressee, event: HookEvent, now: store::Ms) -> WebhookEventR
 /// The store's.
 pub(super) async fn matching(app: &App, tenant: &str, id: OperationId) -> store::Result<()> {
     for event in app.store.events_for(tenant, id).await? {
-        settle(app, event).await;
+        settle(app, event, false).await;
     }
     Ok(())
 }
 
-async fn settle(app: &App, event: WebhookEventRow) {
+async fn settle(app: &App, event: WebhookEventRow, fresh: bool) {
     let id = event.id;
-    match received::settle(app, event).await {
+    match received::settle(app, event, fresh).await {
         Ok(true) => {
             if let Err(error) = app.store.mark_event(id, EventState::Done).await {
                 tracing::warn!(%error, event = id, "a settled event could not be marked; settling it again is harmless");
@@ -217,10 +221,11 @@ pub(super) async fn settle_one(app: &App, event: WebhookEventRow) -> store::Resu
         // Another report was faster: this one is about a message that is known now.
         return Box::pin(settle_one(app, event)).await;
     }
-    if adopted {
+    // Whether a payment is told is not decided by its claim.
+    if adopted || (moved && !matches!(event.news, News::Payment(_))) {
         // Marked before others are looked at, so that it is not taken for one of them.
         app.store.mark_event(event.id, EventState::Done).await?;
-        // News of this operation may have waited for the outcome that it has now.
+        // News of this operation may have waited for the outcome or the end that it has now.
         Box::pin(matching(app, &row.tenant, row.id)).await?;
     }
     Ok(settled.moved.is_some())
@@ -249,41 +254,6 @@ async fn find(app: &App, event: &WebhookEventRow) -> store::Result<Option<(Opera
         });
     }
     adopt(app, event).await
-}
-
-/// A delivery report of the very call whose answer was lost: what its adapter makes of it.
-fn reported(app: &App, event: &WebhookEventRow, row: &OperationRow, news: &MessageNews) -> Option<Answer> {
-    let lost = matches!(row.state, State::Waiting | State::Unresolved) && row.reference.is_none();
-    if !lost || event.attempt.is_none() || event.attempt != row.attempt_id {
-        return None;
-    }
-    let adapter = app.adapters.get(row.adapter.as_str())?;
-    let payload = check_payload(&row.adapter, &row.action, row.version, &row.payload).ok()?;
-    let answer = adapter.reported(&payload, row.memo.as_ref(), news)?;
-    // Steps still to come are made by the dispatcher; what a human was asked about, a human lets go on.
-    (row.state == State::Waiting || !matches!(answer, Answer::Next { .. })).then_some(answer)
-}
-
-/// A delivery report whose id we never learnt: of the one message of unknown outcome to that recipient.
-async fn adopt(app: &App, event: &WebhookEventRow) -> store::Result<Option<(OperationRow, Evidence)>> {
-    let (Some(correlation), News::Message(news)) = (&event.correlation, &event.news) else { return Ok(None) };
-    let found = app.store.ambiguous_by_correlation(&event.tenant, &event.adapter, correlation).await?;
-    // A report older than the call cannot be about it.
-    let found = found.filter(|row| row.first_opened_at.is_some_and(|opened| event.received_at >= opened));
-    let Some(row) = found else { return Ok(None) };
-    let message = MessageStatus {
-        to: correlation.clone(),
-        id: Some(news.id.clone()),
-        status: news.status.clone(),
-        parts: None,
-        cost: None,
-        reason: news.reason.clone(),
-    };
-    let outcome = serde_json::to_value(MessagesOutcome { messages: vec![message] })
-        .map_err(|error| store::Error::Damaged(error.to_string()))?;
-    let ranks = serde_json::json!({ news.id.clone(): news.rank });
-    let reference = Some(Reference::new(news.id.clone()).with("ranks", ranks));
-    Ok(Some((row, Evidence::Answer(Answer::Succeeded { outcome, reference, receipt: None }))))
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "made for map_err")]

@@ -85,7 +85,9 @@ async fn receive(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Refusal> {
-    let body = body::raw(body, BYTES_MAX).await?.into();
+    let body = body::raw(body, BYTES_MAX).await.inspect_err(|refusal| {
+        tracing::warn!(code = refusal.0.code, "a webhook was refused before it was read");
+    })?;
     let rest = part(&mut parts, "rest");
     let incoming = Incoming {
         route,
@@ -93,7 +95,7 @@ async fn receive(
         query: query.unwrap_or_default(),
         headers: texts(&headers),
         peer: Some(peer::address(peer, &headers, &app.config.trusted_proxies)),
-        body,
+        body: body.into(),
     };
     let Reply { status, content_type, body } = webhook::receive(&app, incoming).await?;
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::OK);

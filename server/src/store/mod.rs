@@ -228,7 +228,7 @@ pub trait Store: Send + Sync {
     async fn mark_event(&self, id: i64, state: EventState) -> Result<()>;
     /// The operation that a provider's reference names.
     async fn operation_by_reference(&self, tenant: &str, adapter: &str, reference: &str) -> Result<Option<OperationRow>>;
-    /// The one operation of unknown outcome with this correlation; `None` if there is none or more than one.
+    /// The one operation of unknown outcome with this among its correlations; `None` if there is none or more than one.
     async fn ambiguous_by_correlation(&self, tenant: &str, adapter: &str, correlation: &str) -> Result<Option<OperationRow>>;
 
     // ---- reading

@@ -98,3 +98,42 @@ async fn what_an_adapter_really_answers_is_what_its_outcome_schema_says() {
         assert!(validator.is_valid(&answer["outcome"]), "{action}: {}", answer["outcome"]);
     }
 }
+
+/// What serde would take for the object of this name, in the order of its fields. A new one belongs here and to `check_payload`.
+fn as_list(name: &str) -> Value {
+    match name {
+        "amount" => json!(["1000.00", "KES"]),
+        "template" => json!(["school_closed", "en", []]),
+        "media" => json!(["https://school.example.org/a.pdf", "a"]),
+        "user" | "course" => json!(["idnumber", "S-881"]),
+        "grades" => json!([["S-881", "87.5"]]),
+        other => panic!("{other} is an object within a payload"),
+    }
+}
+
+#[test]
+fn no_object_within_a_payload_may_be_written_as_a_list() {
+    let mut tried = 0;
+    for (adapter, _) in catalog::ADAPTERS {
+        for action in catalog::actions(adapter) {
+            let schema = schema::payload(adapter, action).unwrap();
+            let properties = schema["properties"].as_object().cloned().unwrap_or_default();
+            // `data` is free, and `to` of a push is a choice: no list is taken for that.
+            let objects = properties.iter().filter(|(name, schema)| {
+                !matches!(name.as_str(), "data" | "to") && schema.to_string().contains("\"properties\"")
+            });
+            for (name, _) in objects {
+                let mut payload = schema::example(adapter, action).unwrap();
+                if name == "media" {
+                    payload = json!({ "to": "+254712345678", "message": "m" });
+                }
+                payload[name] = as_list(name);
+                let problem = check_payload(adapter, action, 1, &payload.to_string()).expect_err(name);
+                let field = problem.field.unwrap_or_default();
+                assert!(problem.code == "wrong_type" && field == format!("payload.{name}"), "{adapter} {action}: {field}");
+                tried += 1;
+            }
+        }
+    }
+    assert!(tried >= 11, "{tried}");
+}

@@ -1,5 +1,6 @@
 //! Flutterwave, end to end: what it is asked, what it takes, and what the device is told. Findings 16, 17, 19.
 
+mod countries;
 mod refunds;
 mod strangers;
 

@@ -5,11 +5,13 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails there")]
 
 mod access;
+mod effects;
 mod events;
 mod flutterwave;
 mod google_drive;
 mod lifecycle;
 mod limits;
+mod local_storage;
 mod moodle;
 mod panics;
 mod paybill;
@@ -17,6 +19,7 @@ mod pesapal;
 mod providers;
 mod push;
 mod rotation;
+mod sms;
 mod verdicts;
 mod webhooks;
 mod whatsapp;

@@ -1,5 +1,8 @@
 //! Strangers at the webhooks' door. Findings 19 and 27's quiet side.
 
+mod every;
+mod rows;
+
 use tarishi_core::DeviceState;
 use tarishi_server::config::SMS_WEBHOOK_TOKEN;
 

@@ -111,6 +111,13 @@ impl World {
         self.hosted.server.app().store.operation(DEFAULT_TENANT, id).await.unwrap().unwrap()
     }
 
+    /// Settings of the default tenant.
+    pub(super) async fn set(&self, adapter: &str, settings: &[(&str, &str)]) {
+        let settings = settings.iter().map(|(name, text)| ((*name).to_owned(), Some((*text).to_owned()))).collect();
+        let change = Change { settings, ..Change::default() };
+        self.hosted.server.app().change_integration(DEFAULT_TENANT, adapter, change).await.unwrap();
+    }
+
     /// The server's figures, as Prometheus reads them.
     pub(super) async fn metrics(&self) -> String {
         self.http.get(format!("{}/metrics", self.url())).send().await.unwrap().text().await.unwrap()

@@ -36,6 +36,26 @@ fn each_bad_field_is_named_with_its_own_code() {
 }
 
 #[test]
+fn a_list_of_an_object_s_values_is_not_taken_for_the_object() {
+    for (adapter, action, payload, field) in [
+        ("mpesa", "charge", r#"{"amount":["1000.00","KES"],"phone":"+254712345678","reference":"F"}"#, "payload.amount"),
+        ("mpesa", "refund", r#"{"receipt":"R1","amount":["10.00","KES"],"reason":"r"}"#, "payload.amount"),
+        ("whatsapp", "send", r#"{"to":"+254712345678","template":["a","en",[]]}"#, "payload.template"),
+        ("whatsapp", "send", r#"{"to":"+254712345678","message":"m","media":["https://a.org/x",null]}"#, "payload.media"),
+        ("moodle", "enroll", r#"{"user":["id","1"],"course":{"by":"id","value":"1"}}"#, "payload.user"),
+        ("moodle", "enroll", r#"{"user":{"by":"id","value":"1"},"course":["id","1"]}"#, "payload.course"),
+        (
+            "moodle",
+            "sync_grades",
+            r#"{"direction":"push","course":{"by":"id","value":"1"},"grades":[{"user":"a","grade":"1"},["b","2"]]}"#,
+            "payload.grades",
+        ),
+    ] {
+        assert_eq!(problem(adapter, action, payload), named("wrong_type", field), "{payload}");
+    }
+}
+
+#[test]
 fn unknown_names_and_versions_are_told_apart() {
     assert_eq!(problem("mpesa", "steal", "{}"), named("unknown_action", "action"));
     assert_eq!(problem("Mpesa!", "charge", "{}"), named("unknown_adapter", "adapter"));

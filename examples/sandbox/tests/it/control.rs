@@ -81,3 +81,17 @@ async fn a_stopped_sandbox_answers_nobody() {
     host.sandbox.stop().await;
     assert!(request.send().await.is_err());
 }
+
+#[tokio::test]
+async fn an_answer_that_is_cut_in_the_middle_has_begun_and_its_effect_is_done() {
+    let host = Host::new().await;
+    let fault = json!({ "adapter": "sms", "call": "send", "fault": "timeout_after", "halved": true, "times": 1 });
+    assert_eq!(host.control("faults", &fault).await.status(), 201);
+    let begun = host.sms(ONE, "Hi").send().await.unwrap();
+    assert_eq!(begun.status(), 201);
+    assert!(begun.content_length().is_some_and(|length| length > 100));
+    assert!(begun.bytes().await.is_err(), "it never ends");
+    assert_eq!(host.sandbox.ledger().len(), 1);
+    let nothing = json!({ "adapter": "sms", "call": "send", "fault": "status", "status": 503, "halved": true });
+    assert_eq!(host.control("faults", &nothing).await.status(), 422);
+}

@@ -7,6 +7,7 @@ use tarishi_protocol::Money;
 use super::super::{
     AdapterError, SettingSpec, Settings,
     address::{self, AllowList},
+    messages,
     settings::{plain, secret},
 };
 
@@ -28,6 +29,7 @@ pub(super) const SETTINGS: &[SettingSpec] = &[
     plain("max_segments", false, "longer texts are refused; default 3 parts"),
     plain("low_balance", false, "health is degraded below it: 500, or KES 500.00"),
     plain("receipt_wait_ms", false, "how long an unknown send waits for its delivery report; default 120000"),
+    plain("resend", false, "on: an unknown send is then sent again; off: a human is asked; default on"),
 ];
 
 /// What a call needs.
@@ -81,6 +83,7 @@ pub(super) fn check(settings: &Settings) -> Result<(), AdapterError> {
     Config::read(settings)?;
     settings.webhook_token()?;
     receipt_wait(settings)?;
+    messages::then(settings)?;
     low_balance(settings, "KES")?;
     allow_list(settings).map(drop)
 }

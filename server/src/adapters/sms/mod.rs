@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use serde_json::json;
-use tarishi_protocol::{BalanceOutcome, Code, MessageSend, Money, Payload, catalog::Category};
+use tarishi_protocol::{BalanceOutcome, Code, MessageSend, Money, Payload, Phone, catalog::Category};
 
 use self::config::Config;
 use super::{
@@ -54,7 +54,8 @@ impl Adapter for Sms {
             return Recovery::READ;
         }
         let wait = config::receipt_wait(settings).or_else(|_| config::receipt_wait(&Settings::default()));
-        Recovery::Receipts { wait: wait.unwrap_or(DEADLINE), then: Then::Resend }
+        let then = messages::then(settings).unwrap_or(Then::Unresolved);
+        Recovery::Receipts { wait: wait.unwrap_or(DEADLINE), then }
     }
 
     fn check_settings(&self, settings: &Settings) -> Result<(), AdapterError> {
@@ -91,10 +92,10 @@ impl Adapter for Sms {
 
     fn correlation(&self, action: &str, payload: &Payload) -> Option<String> {
         match payload {
-            Payload::MessageSend(send) if action == "send" => match send.to.0.as_slice() {
-                [only] => Some(only.as_str().to_owned()),
-                _ => None,
-            },
+            Payload::MessageSend(send) if action == "send" => {
+                let to: Vec<&str> = send.to.0.iter().map(Phone::as_str).collect();
+                Some(to.join(","))
+            }
             _ => None,
         }
     }

@@ -3,7 +3,7 @@
 use std::{fmt, time::Duration};
 
 use super::super::{
-    AdapterError, SettingSpec, Settings, Then, address,
+    AdapterError, SettingSpec, Settings, address, messages,
     settings::{plain, secret},
 };
 use super::rates::Rates;
@@ -77,15 +77,6 @@ pub(super) fn receipt_wait(settings: &Settings) -> Duration {
     settings.wait("receipt_wait", RECEIPT_WAIT).unwrap_or(RECEIPT_WAIT)
 }
 
-/// What follows when no status came.
-pub(super) fn then(settings: &Settings) -> Result<Then, AdapterError> {
-    match settings.get("resend") {
-        None | Some("on") => Ok(Then::Resend),
-        Some("off") => Ok(Then::Unresolved),
-        Some(_) => Err(AdapterError::misconfigured("setting resend must be on or off")),
-    }
-}
-
 /// Checks all settings.
 pub(super) fn check(settings: &Settings) -> Result<(), AdapterError> {
     Config::read(settings)?;
@@ -95,5 +86,5 @@ pub(super) fn check(settings: &Settings) -> Result<(), AdapterError> {
     settings.webhook_token()?;
     Rates::of(settings)?;
     settings.wait("receipt_wait", RECEIPT_WAIT)?;
-    then(settings).map(drop)
+    messages::then(settings).map(drop)
 }

@@ -59,7 +59,7 @@ impl Adapter for WhatsApp {
         if action != "send" {
             return Recovery::READ;
         }
-        let then = config::then(settings).unwrap_or(Then::Unresolved);
+        let then = messages::then(settings).unwrap_or(Then::Unresolved);
         Recovery::Receipts { wait: config::receipt_wait(settings), then }
     }
 

@@ -21,7 +21,7 @@ pub async fn drain(app: &Arc<App>) {
     match app.store.open_events(None, None, DRAIN_MAX).await {
         Ok(events) => {
             for event in events {
-                settle(app, event).await;
+                settle(app, event, true).await;
             }
         }
         Err(error) => tracing::error!(%error, "stored webhooks could not be read"),
@@ -58,7 +58,7 @@ pub async fn reprocess(app: &App, tenant: &str, adapter: Option<&str>) -> store:
             done.webhooks += 1;
             for event in app.store.replace_webhook_events(id, events).await? {
                 done.news += 1;
-                settle(app, event).await;
+                settle(app, event, true).await;
             }
         }
     }

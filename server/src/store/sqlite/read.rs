@@ -77,6 +77,9 @@ pub(super) fn booked(conn: &Connection, tenant: &str, adapter: &str, action: &st
     Ok(rows)
 }
 
+/// An operation's correlations are one text with commas: is `?3` one of them?
+const CORRELATES: &str = "instr(',' || correlation || ',', ',' || ?3 || ',') > 0";
+
 pub(super) fn ambiguous_by_correlation(
     conn: &Connection,
     tenant: &str,
@@ -84,7 +87,7 @@ pub(super) fn ambiguous_by_correlation(
     correlation: &str,
 ) -> Result<Option<OperationRow>> {
     let sql = format!(
-        "SELECT {OPERATION} FROM operations WHERE tenant_id = ?1 AND adapter = ?2 AND correlation = ?3 \
+        "SELECT {OPERATION} FROM operations WHERE tenant_id = ?1 AND adapter = ?2 AND {CORRELATES} \
          AND ambiguous_at IS NOT NULL AND state = 'waiting' AND reference_id IS NULL LIMIT 2"
     );
     let mut statement = conn.prepare_cached(&sql)?;
@@ -100,17 +103,21 @@ pub(super) fn ambiguous_by_correlation(
 /// Another operation with this correlation may have had an effect that nobody knows the id of: its call is open, or was never
 /// answered in the days in which reports come.
 fn another_may_be_meant(conn: &Connection, row: &OperationRow, correlation: &str) -> Result<bool> {
-    let calling = "SELECT 1 FROM operations WHERE tenant_id = ?1 AND adapter = ?2 AND state = 'calling' AND correlation = ?3 \
-                   AND operation_id <> ?4";
+    let calling = format!(
+        "SELECT 1 FROM operations WHERE tenant_id = ?1 AND adapter = ?2 AND state = 'calling' AND {CORRELATES} \
+         AND operation_id <> ?4"
+    );
     let id = row.id.as_bytes();
-    if conn.prepare_cached(calling)?.exists(params![row.tenant, row.adapter, correlation, id])? {
+    if conn.prepare_cached(&calling)?.exists(params![row.tenant, row.adapter, correlation, id])? {
         return Ok(true);
     }
-    let unanswered = "SELECT 1 FROM attempts a JOIN operations o ON o.tenant_id = a.tenant_id AND o.operation_id = a.operation_id \
-                      WHERE a.adapter = ?2 AND a.result IN ('ambiguous', 'lost') AND a.tenant_id = ?1 AND a.kind = 'effect' \
-                      AND a.opened_at > ?5 AND o.correlation = ?3 AND o.operation_id <> ?4";
+    let unanswered = format!(
+        "SELECT 1 FROM attempts a JOIN operations o ON o.tenant_id = a.tenant_id AND o.operation_id = a.operation_id \
+         WHERE a.adapter = ?2 AND a.result IN ('ambiguous', 'lost') AND a.tenant_id = ?1 AND a.kind = 'effect' \
+         AND a.opened_at > ?5 AND {CORRELATES} AND o.operation_id <> ?4"
+    );
     let since = row.first_opened_at.unwrap_or(row.created_at) - REPORTS_COME_MS;
-    Ok(conn.prepare_cached(unanswered)?.exists(params![row.tenant, row.adapter, correlation, id, since])?)
+    Ok(conn.prepare_cached(&unanswered)?.exists(params![row.tenant, row.adapter, correlation, id, since])?)
 }
 
 /// What messages cost, as their outcomes tell; only those that the provider took.

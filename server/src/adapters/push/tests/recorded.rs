@@ -110,6 +110,28 @@ async fn an_installation_s_id_goes_where_firebase_admin_for_python_puts_it() {
     recorded.assert_differs_only(&ours, &reasons);
 }
 
+/// One of many, which the clients send one by one as well; recorded with nothing but data.
+#[tokio::test]
+async fn each_of_many_is_a_message_of_its_own_as_the_clients_send_it() {
+    let bare = "ours has a title, a time to live and a mark: this recording is of data alone";
+    let of_node = [
+        ("header.accept", "what every client of ours says: anything"),
+        ("header.access_token_auth", "a flag of its own"),
+        ("header.content-type", "JSON is UTF-8 without being told"),
+    ];
+    for (text, only) in [
+        (include_str!("../fixtures/recorded_each_python.json"), vec![FORMAT]),
+        (include_str!("../fixtures/recorded_each_node.json"), of_node.to_vec()),
+    ] {
+        let data = serde_json::json!({ "k": "1" }).as_object().cloned();
+        let ours = sent(PushSend { data, ..push() }, PushKind::Fcm, "a", &[]).await;
+        let mut reasons = vec![USER_AGENT, ENCODINGS, API_CLIENT, FIREBASE_CLIENT, NTF];
+        reasons.extend([("body.message.android", bare), ("body.message.apns", bare), ("body.message.notification", bare)]);
+        reasons.extend(only);
+        Recorded::read(text).assert_differs_only(&ours, &reasons);
+    }
+}
+
 #[tokio::test]
 async fn health_is_the_dry_run_of_firebase_admin_for_python_to_nobody() {
     let recorded = Recorded::read(include_str!("../fixtures/recorded_dry_run_python.json"));

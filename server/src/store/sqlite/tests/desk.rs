@@ -95,7 +95,12 @@ impl Desk {
 
     /// A message.
     pub(super) fn sms(&self, text: &str) -> Operation {
-        self.envelope("sms", "send", &json!({ "to": "+254711000111", "message": text }))
+        self.sms_to(&json!("+254711000111"), text)
+    }
+
+    /// A message to these.
+    pub(super) fn sms_to(&self, to: &Value, text: &str) -> Operation {
+        self.envelope("sms", "send", &json!({ "to": to, "message": text }))
     }
 
     /// A message in an ordering key.
@@ -117,8 +122,8 @@ impl Desk {
         Preview::Take(Box::new(Checked {
             fingerprint: Fingerprint::of(adapter, action, operation.payload.get()).unwrap(),
             exclusive: Exclusive::of(&payload),
+            correlation: crate::adapters::Adapter::correlation(&crate::adapters::sms::Sms::default(), action, &payload),
             payload,
-            correlation: (*adapter == "sms").then(|| "+254711000111".to_owned()),
             expires_at: self.now() + ttl,
             enqueued_at: self.now(),
             operation: operation.clone(),

@@ -127,6 +127,32 @@ async fn a_report_is_offered_to_the_only_operation_it_may_be_about() {
     assert!(asked().await.unwrap().is_none(), "two may be meant: neither is");
 }
 
+/// Finding 16: to many phones as well, each of which may be the first of which a report comes.
+#[tokio::test]
+async fn a_report_of_any_of_several_recipients_is_offered_to_their_operation() {
+    let desk = Desk::open().await;
+    let many = desk.sms_to(&json!(["+254711000111", "+254733000222"]), "many");
+    desk.send("d1", &many).await;
+    let attempt = desk.call(many.id).await;
+    desk.settle(many.id, Source::Call { attempt }, failure(Disposition::Ambiguous), MESSAGES).await;
+    let asked = async |to: &str| desk.store.ambiguous_by_correlation(T, "sms", to).await.unwrap().map(|row| row.id);
+    for (to, found) in [
+        ("+254711000111", Some(many.id)),
+        ("+254733000222", Some(many.id)),
+        ("+25471100011", None),
+        ("254733000222", None),
+        ("+254711000111,+254733000222", Some(many.id)),
+    ] {
+        assert_eq!(asked(to).await, found, "{to}");
+    }
+
+    let one = desk.sms("one");
+    desk.send("d1", &one).await;
+    desk.call(one.id).await;
+    assert_eq!(asked("+254711000111").await, None, "the open call may be meant");
+    assert_eq!(asked("+254733000222").await, Some(many.id));
+}
+
 /// Finding 16: nor if another call to the same person is open, or went unanswered: a message would be lost for another's report.
 #[tokio::test]
 async fn a_report_is_not_offered_while_another_call_may_be_meant() {
