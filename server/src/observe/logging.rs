@@ -1,6 +1,13 @@
 //! Logs go to stderr, as text or JSON. They hold ids; payloads, phone numbers and tokens are never given to them.
 
-use tracing_subscriber::EnvFilter;
+use tracing::{Level, Metadata, Subscriber};
+use tracing_subscriber::{
+    EnvFilter, Layer, Registry,
+    filter::filter_fn,
+    fmt::MakeWriter,
+    layer::{Layered, SubscriberExt as _},
+    util::SubscriberInitExt as _,
+};
 
 /// How log lines look.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -19,21 +26,103 @@ impl LogFormat {
     }
 }
 
-/// Libraries that would print addresses, which hold tokens.
-const QUIET: [&str; 5] = ["hyper=warn", "hyper_util=warn", "reqwest=warn", "h2=warn", "rustls=warn"];
+/// Libraries that would print addresses and headers, which hold tokens. Whatever the operator's filter says of them or of
+/// parts of them, nothing below a warning is let through.
+const QUIET: [&str; 5] = ["hyper", "hyper_util", "reqwest", "h2", "rustls"];
 
 /// Starts logging by this filter (`info`, `tarishi_server=debug`, …); a second call does nothing.
 pub fn init(filter: &str, format: LogFormat) {
-    let mut filter = EnvFilter::builder().parse_lossy(filter);
-    for directive in QUIET {
-        if let Ok(directive) = directive.parse() {
-            filter = filter.add_directive(directive);
+    init_into(filter, format, std::io::stderr);
+}
+
+/// As [`init`], with the lines going elsewhere than to stderr.
+pub fn init_into<W>(filter: &str, format: LogFormat, writer: W)
+where
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
+    // Refused only where a subscriber is there already, as in tests.
+    let _ = subscriber(filter, format, writer).try_init();
+}
+
+fn subscriber<W>(filter: &str, format: LogFormat, writer: W) -> impl Subscriber + Send + Sync + 'static
+where
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
+    let lines = tracing_subscriber::fmt::layer().with_writer(writer);
+    let lines: Box<dyn Layer<Filtered> + Send + Sync> = match format {
+        LogFormat::Text => Box::new(lines.with_ansi(false)),
+        LogFormat::Json => Box::new(lines.json()),
+    };
+    tracing_subscriber::registry().with(EnvFilter::builder().parse_lossy(filter)).with(lines.with_filter(filter_fn(is_shown)))
+}
+
+/// What the lines are written above.
+type Filtered = Layered<EnvFilter, Registry>;
+
+fn is_shown(metadata: &Metadata<'_>) -> bool {
+    let module = metadata.target().split("::").next().unwrap_or_default();
+    !QUIET.contains(&module) || *metadata.level() <= Level::WARN
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        io::{self, Write},
+        sync::{Arc, Mutex},
+    };
+
+    use super::*;
+
+    #[derive(Clone, Default)]
+    struct Lines(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Lines {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
         }
     }
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    // Refused only where a subscriber is there already, as in tests.
-    let _ = match format {
-        LogFormat::Text => lines.with_ansi(false).try_init(),
-        LogFormat::Json => lines.json().try_init(),
-    };
+
+    fn logged(filter: &str, format: LogFormat, work: impl FnOnce()) -> String {
+        let lines = Lines::default();
+        let into = lines.clone();
+        tracing::subscriber::with_default(subscriber(filter, format, move || into.clone()), work);
+        let bytes = lines.0.lock().unwrap().clone();
+        String::from_utf8(bytes).unwrap()
+    }
+
+    #[test]
+    fn no_filter_makes_a_library_print_headers_and_addresses() {
+        let filter = "trace,h2=trace,h2::codec=trace,hyper_util::client=trace,reqwest::connect=trace,[sending]=trace";
+        for format in [LogFormat::Text, LogFormat::Json] {
+            let log = logged(filter, format, || {
+                tracing::trace!(target: "h2::codec::framed_write", "authorization: secret");
+                tracing::debug!(target: "hyper_util::client::legacy::pool", "GET /h/secret");
+                tracing::info!(target: "reqwest::connect", "secret");
+                tracing::trace_span!(target: "h2", "sending", header = "secret")
+                    .in_scope(|| tracing::trace!(target: "tarishi_server::dispatch", "a step of ours"));
+                tracing::warn!(target: "rustls::conn", "a warning");
+                tracing::trace!(target: "h2o", "not of these");
+            });
+
+            assert!(!log.contains("secret"), "{log}");
+            for kept in ["a step of ours", "a warning", "not of these"] {
+                assert!(log.contains(kept), "{kept} is missing in {log}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_filter_decides_over_what_is_ours() {
+        let log = logged("info", LogFormat::Text, || {
+            tracing::info!("shown");
+            tracing::debug!("left out");
+        });
+
+        assert!(log.contains("shown") && !log.contains("left out"), "{log}");
+    }
 }

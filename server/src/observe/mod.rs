@@ -4,6 +4,6 @@ mod logging;
 mod metrics;
 
 pub use self::{
-    logging::{LogFormat, init as init_logging},
+    logging::{LogFormat, init as init_logging, init_into as init_logging_into},
     metrics::Metrics,
 };

@@ -19,6 +19,7 @@ mod pesapal;
 mod providers;
 mod push;
 mod rotation;
+mod seen;
 mod sms;
 mod verdicts;
 mod webhooks;

@@ -36,7 +36,7 @@ impl World {
     }
 
     pub(super) fn url(&self) -> String {
-        self.hosted.server.url()
+        self.hosted.url()
     }
 
     /// The path token of [`World::other_tenant`].
@@ -55,12 +55,16 @@ impl World {
 
     pub(super) async fn token(&self, account: &str, scopes: &[&str]) -> String {
         let grants = Grants { scopes: scopes.iter().map(|scope| (*scope).to_owned()).collect(), ..Grants::default() };
-        self.hosted.server.app().enrol(DEFAULT_TENANT, account, grants).await.unwrap().1
+        let token = self.hosted.server.app().enrol(DEFAULT_TENANT, account, grants).await.unwrap().1;
+        self.hosted.know(&token).unwrap();
+        token
     }
 
     pub(super) async fn key(&self, account: &str, scopes: &[&str]) -> String {
         let grants = Grants { scopes: scopes.iter().map(|scope| (*scope).to_owned()).collect(), ..Grants::default() };
-        self.hosted.server.app().make_api_key(DEFAULT_TENANT, account, grants).await.unwrap()
+        let key = self.hosted.server.app().make_api_key(DEFAULT_TENANT, account, grants).await.unwrap();
+        self.hosted.know(&key).unwrap();
+        key
     }
 
     pub(super) fn options(&self, name: &str, token: String) -> Options {

@@ -8,7 +8,7 @@ use tarishi_server::{Config, Server, app::DEFAULT_TENANT, store::Grants};
 use tempfile::TempDir;
 
 use super::{
-    Result,
+    Gathering, Recorder, Result,
     server::{flutterwave_webhook_url, sms_report_url, whatsapp_webhook_url},
 };
 
@@ -19,6 +19,7 @@ pub struct Hosted {
     pub sandbox: Sandbox,
     /// The server.
     pub server: Server,
+    gathered: Option<(Recorder, Gathering)>,
     folder: TempDir,
 }
 
@@ -30,17 +31,41 @@ impl Hosted {
     pub async fn start(options: SandboxOptions) -> Result<Self> {
         let folder = tempfile::tempdir()?;
         let sandbox = Sandbox::start(options).await?;
-        let server = Server::start(Config::for_tests(folder.path(), &sandbox.url())).await?;
-        sandbox.set_sms_delivery_url(Some(sms_report_url(&server.url())));
-        sandbox.set_whatsapp_webhook_url(Some(whatsapp_webhook_url(&server.url())));
-        sandbox.set_flutterwave_webhook_url(Some(flutterwave_webhook_url(&server.url())));
-        Ok(Self { sandbox, server, folder })
+        let config = Config::for_tests(folder.path(), &sandbox.url());
+        let gathered = match Gathering::begin(&config.database, &[])? {
+            Some(gathering) => Some((Recorder::start(gathering.answers()).await?, gathering)),
+            None => None,
+        };
+        let server = Server::start(seen_by_all(config, gathered.as_ref())).await?;
+        if let Some((recorder, gathering)) = &gathered {
+            recorder.lead_to(server.addr());
+            gathering.know_key()?;
+        }
+        let hosted = Self { sandbox, server, gathered, folder };
+        hosted.sandbox.set_sms_delivery_url(Some(sms_report_url(&hosted.url())));
+        hosted.sandbox.set_whatsapp_webhook_url(Some(whatsapp_webhook_url(&hosted.url())));
+        hosted.sandbox.set_flutterwave_webhook_url(Some(flutterwave_webhook_url(&hosted.url())));
+        Ok(hosted)
     }
 
-    /// Where the server listens.
+    /// Where the server is reached.
     #[must_use]
     pub fn addr(&self) -> SocketAddr {
-        self.server.addr()
+        self.gathered.as_ref().map_or_else(|| self.server.addr(), |(recorder, _)| recorder.addr())
+    }
+
+    /// `http://` and where the server is reached.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("http://{}", self.addr())
+    }
+
+    /// This was given to one caller and must be found nowhere.
+    ///
+    /// # Errors
+    /// It cannot be written down for the one who searches.
+    pub fn know(&self, secret: &str) -> Result<()> {
+        self.gathered.as_ref().map_or(Ok(()), |(_, gathering)| gathering.know(secret))
     }
 
     /// The folder of the simulated storage provider, for the default tenant.
@@ -62,13 +87,13 @@ impl Hosted {
     /// # Errors
     /// It does not start again.
     pub async fn restart_after(self, meanwhile: impl AsyncFnOnce()) -> Result<Self> {
-        let Self { sandbox, server, folder } = self;
+        let Self { sandbox, server, gathered, folder } = self;
         let listen = server.addr();
         server.stop().await;
         meanwhile().await;
         let config = Config { listen, ..Config::for_tests(folder.path(), &sandbox.url()) };
-        let server = Server::start(config).await?;
-        Ok(Self { sandbox, server, folder })
+        let server = Server::start(seen_by_all(config, gathered.as_ref())).await?;
+        Ok(Self { sandbox, server, gathered, folder })
     }
 
     /// Enrols a device that may do everything and returns its token.
@@ -78,6 +103,7 @@ impl Hosted {
     pub async fn enrol(&self, account: &str) -> Result<String> {
         let grants = Grants { scopes: vec!["*:*".to_owned()], ..Grants::default() };
         let (_, token) = self.server.app().enrol(DEFAULT_TENANT, account, grants).await?;
+        self.know(&token)?;
         Ok(token)
     }
 
@@ -90,4 +116,9 @@ impl Hosted {
         let file = self.folder.path().join(format!("{account}.db"));
         Ok(Client::open(Options::new(file, format!("http://{address}")).with_static_token(token))?)
     }
+}
+
+/// With the recorder's address as the one that everybody is told.
+fn seen_by_all(config: Config, gathered: Option<&(Recorder, Gathering)>) -> Config {
+    Config { public_url: gathered.map(|(recorder, _)| format!("http://{}", recorder.addr())).or(config.public_url), ..config }
 }

@@ -18,6 +18,9 @@ pub const PUSH_USER: &str = "parent";
 /// Where that user's phone takes notifications, by FCM.
 pub const PUSH_TOKEN: &str = "fcm-of-parent";
 
+/// In every text that an app sends: it is searched for where no payload may be (`tests/run secrets`).
+pub const CANARY_TEXT: &str = "qanarium";
+
 /// How the effect of one operation is found at the provider.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum Mark {
@@ -129,7 +132,8 @@ impl Intents {
     /// Send a text.
     pub fn text(&mut self) -> Intent {
         let (number, to) = self.next();
-        let message = format!("Dear parent, fees for pupil {number} are due on Friday. Reply STOP to stop. ({})", self.run);
+        let message =
+            format!("Dear parent, fees for pupil {number} are due on Friday. Reply STOP to stop. ({} {CANARY_TEXT})", self.run);
         let sha256 = hex::encode(Sha256::digest(message.as_bytes()));
         let key = format!("{}-sms-{number}", self.run);
         Self::intent(key, "sms", "send", &json!({ "to": format!("+{to}"), "message": message }), Mark::Text { to, sha256 })
@@ -138,7 +142,7 @@ impl Intents {
     /// Send a template by WhatsApp.
     pub fn whatsapp(&mut self) -> Intent {
         let (number, to) = self.next();
-        let pupil = format!("pupil {number} ({})", self.run);
+        let pupil = format!("pupil {number} ({} {CANARY_TEXT})", self.run);
         // As the simulated provider writes a template down.
         let sha256 = hex::encode(Sha256::digest(format!("fees_due|{pupil}").as_bytes()));
         let template = json!({ "name": "fees_due", "language": "sw", "params": [pupil] });
@@ -150,7 +154,7 @@ impl Intents {
     /// Store a small file.
     pub fn upload(&mut self) -> Intent {
         let (number, _) = self.next();
-        let bytes = format!("Attendance of class {number}, signed by the teacher. ({})\n", self.run);
+        let bytes = format!("Attendance of class {number}, signed by the teacher. ({} {CANARY_TEXT})\n", self.run);
         let path = format!("{}/attendance-{number}.txt", self.run);
         let mark = Mark::File { path: path.clone(), sha256: hex::encode(Sha256::digest(bytes.as_bytes())) };
         let payload = json!({ "destination": path, "content_type": "text/plain", "content_base64": STANDARD.encode(bytes) });
@@ -161,7 +165,7 @@ impl Intents {
     pub fn drive(&mut self) -> Intent {
         let (number, _) = self.next();
         let path = format!("{}/minutes-{number}.txt", self.run);
-        let bytes = format!("Minutes of meeting {number}. ({})\n", self.run);
+        let bytes = format!("Minutes of meeting {number}. ({} {CANARY_TEXT})\n", self.run);
         let payload = json!({ "destination": path, "content_type": "text/plain", "content_base64": STANDARD.encode(bytes) });
         let mark = Mark::Named { effect: "file", name: path };
         Self::intent(format!("{}-drive-{number}", self.run), "google_drive", "upload", &payload, mark)
@@ -180,7 +184,7 @@ impl Intents {
     /// Notify a user whose only phone took [`PUSH_TOKEN`].
     pub fn push(&mut self) -> Intent {
         let (number, _) = self.next();
-        let body = format!("Fees for pupil {number} were paid. ({})", self.run);
+        let body = format!("Fees for pupil {number} were paid. ({} {CANARY_TEXT})", self.run);
         let payload = json!({ "to": { "user": PUSH_USER }, "title": "Fees", "body": body });
         // As the simulated provider writes a notification down.
         let sha256 = hex::encode(Sha256::digest(format!("Fees\n{body}").as_bytes()));

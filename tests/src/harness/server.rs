@@ -12,7 +12,8 @@ use tarishi_server::config::{DATABASE_DEFAULT, FLUTTERWAVE_WEBHOOK_TOKEN, SMS_WE
 use tokio::time::timeout;
 
 use super::{
-    Result,
+    Gathering, Result,
+    gather::LOG_FILTER,
     process::{Exit, Launch, Process, tail},
 };
 
@@ -20,6 +21,9 @@ use super::{
 const START_WAIT: Duration = Duration::from_secs(40);
 /// Ports below those that the system gives to outgoing connections: nobody else takes one while the server is down.
 const PORTS: std::ops::Range<u16> = 18_000..30_000;
+
+const SERVER_LOG: &str = "server.log";
+const COMMANDS_LOG: &str = "commands.log";
 
 /// Where the simulated Flutterwave sends webhooks for the server at `url`.
 #[must_use]
@@ -47,6 +51,7 @@ pub struct ServerProcess {
     sandbox_url: String,
     listen: SocketAddr,
     process: Option<Process>,
+    gathering: Option<Gathering>,
 }
 
 impl ServerProcess {
@@ -56,12 +61,15 @@ impl ServerProcess {
     /// There is no free port.
     pub fn new(program: &Path, folder: &Path, sandbox_url: &str) -> Result<Self> {
         let listen = free_port()?;
+        let logs = [folder.join(SERVER_LOG), folder.join(COMMANDS_LOG)];
+        let gathering = Gathering::begin(&folder.join(DATABASE_DEFAULT), &logs)?;
         Ok(Self {
             program: program.to_owned(),
             folder: folder.to_owned(),
             sandbox_url: sandbox_url.to_owned(),
             listen,
             process: None,
+            gathering,
         })
     }
 
@@ -88,7 +96,7 @@ impl ServerProcess {
     /// # Errors
     /// It ended before it listened; the text holds the end of its log.
     pub async fn start(&mut self, failpoint: Option<&str>) -> Result<()> {
-        let mut env = vec![("TARISHI_LOG", "warn".to_owned())];
+        let mut env = self.log_filter();
         env.extend(failpoint.map(|name| ("TARISHI_FAILPOINT", name.to_owned())));
         let args = self.args(&["serve", "--listen", &self.listen.to_string()]);
         let mut process =
@@ -132,7 +140,9 @@ impl ServerProcess {
     pub async fn enrol(&self, account: &str) -> Result<String> {
         let made = self.command(&["device", "enrol", "--account", account, "--scopes", "*:*"]).await?;
         let token = made.first().and_then(|made| made["token"].as_str());
-        Ok(token.ok_or("`device enrol` printed no token")?.to_owned())
+        let token = token.ok_or("`device enrol` printed no token")?;
+        self.gathering.as_ref().map_or(Ok(()), |gathering| gathering.know(token))?;
+        Ok(token.to_owned())
     }
 
     /// One of the server's other commands beside it; the objects it prints.
@@ -149,9 +159,9 @@ impl ServerProcess {
         let launch = Launch {
             program: self.program.clone(),
             args: self.args(&["--json"]),
-            env: vec![("TARISHI_LOG", "warn".to_owned())],
+            env: self.log_filter(),
             folder: self.folder.clone(),
-            log: self.folder.join("commands.log"),
+            log: self.folder.join(COMMANDS_LOG),
         };
         Commands { launch }
     }
@@ -163,8 +173,13 @@ impl ServerProcess {
         args
     }
 
+    fn log_filter(&self) -> Vec<(&'static str, String)> {
+        let filter = if self.gathering.is_some() { LOG_FILTER } else { "warn" };
+        vec![("TARISHI_LOG", filter.to_owned())]
+    }
+
     fn log(&self) -> PathBuf {
-        self.folder.join("server.log")
+        self.folder.join(SERVER_LOG)
     }
 }
 

@@ -1,12 +1,10 @@
 //! Listens on the wire between the link and the server and counts: bytes as they travelled, and what they were before gzip.
 
 use std::{
-    io::Read as _,
     net::{Ipv4Addr, SocketAddr},
     sync::{Arc, Mutex, PoisonError},
 };
 
-use flate2::read::MultiGzDecoder;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{
@@ -16,7 +14,10 @@ use tokio::{
     task::JoinSet,
 };
 
-use super::Result;
+use super::{
+    Result,
+    http1::{body_of, head_of, inflated},
+};
 
 /// Bytes in one direction.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -112,57 +113,10 @@ fn count(stream: &[u8]) -> Traffic {
     while let Some(head) = head_of(rest) {
         let (body, length) = body_of(rest, &head);
         raw += head.length as u64;
-        raw += if head.gzip { inflated(&body).unwrap_or(body.len() as u64) } else { body.len() as u64 };
+        raw += if head.gzip { inflated(&body).map_or(body.len(), |all| all.len()) as u64 } else { body.len() as u64 };
         rest = &rest[(head.length + length).min(rest.len())..];
     }
     Traffic { wire, raw: raw + rest.len() as u64 }
-}
-
-struct Head {
-    length: usize,
-    content_length: usize,
-    chunked: bool,
-    gzip: bool,
-}
-
-fn head_of(stream: &[u8]) -> Option<Head> {
-    let length = stream.windows(4).position(|window| window == b"\r\n\r\n")? + 4;
-    let text = String::from_utf8_lossy(&stream[..length]).to_ascii_lowercase();
-    let field = |name: &str| text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).map(str::trim);
-    Some(Head {
-        length,
-        content_length: field("content-length").and_then(|text| text.parse().ok()).unwrap_or(0),
-        chunked: field("transfer-encoding").is_some_and(|text| text.contains("chunked")),
-        gzip: field("content-encoding") == Some("gzip"),
-    })
-}
-
-/// The body without its framing, and its length with it.
-fn body_of(stream: &[u8], head: &Head) -> (Vec<u8>, usize) {
-    let body = &stream[head.length..];
-    if !head.chunked {
-        let length = head.content_length.min(body.len());
-        return (body[..length].to_vec(), length);
-    }
-    let (mut whole, mut at) = (Vec::new(), 0);
-    while let Some(line) = body[at..].windows(2).position(|window| window == b"\r\n") {
-        let size = std::str::from_utf8(&body[at..at + line]).ok().and_then(|text| usize::from_str_radix(text.trim(), 16).ok());
-        let Some(size) = size else { break };
-        let start = at + line + 2;
-        let end = (start + size).min(body.len());
-        whole.extend_from_slice(&body[start..end]);
-        at = (end + 2).min(body.len());
-        if size == 0 {
-            break;
-        }
-    }
-    (whole, at)
-}
-
-fn inflated(body: &[u8]) -> Option<u64> {
-    let mut all = Vec::new();
-    MultiGzDecoder::new(body).read_to_end(&mut all).ok()?;
-    Some(all.len() as u64)
 }
 
 #[cfg(test)]

@@ -43,7 +43,8 @@ pub(super) async fn generate(
     }
     let fault = world.fault(Adapter::Mpesa, Call::Token, Facts::default());
     before(&line, fault.as_ref()).await?;
-    let token = world.random_alphanumeric(28);
+    // Recognisable wherever it is found; as long as Safaricom's.
+    let token = format!("sandboxMpesaToken{}", world.random_alphanumeric(11));
     let expires = clock::now() + TimeDelta::seconds(LIFETIME_SECS);
     lock(&world.mpesa).set_token(token.clone(), expires);
     let answer = Json(json!({ "access_token": token, "expires_in": LIFETIME_SECS.to_string() })).into_response();

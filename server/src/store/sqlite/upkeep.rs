@@ -9,9 +9,9 @@ use crate::store::{Error, Figures, Ms, Result, Retention};
 
 /// Rows that one sweep deletes from one table, at most.
 const SWEEP_MAX: i64 = 1_000;
-const STORE_ID: &str = "store_id";
 /// An adapter's name in figures.
 const ADAPTER: &str = "CASE WHEN substr(adapter, 1, 6) = 'event_' THEN 'event' ELSE adapter END";
+const STORE_ID: &str = "store_id";
 
 pub(super) fn store_id(conn: &Connection) -> Result<String> {
     match meta::get(conn, STORE_ID)? {

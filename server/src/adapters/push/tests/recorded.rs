@@ -125,9 +125,8 @@ async fn each_of_many_is_a_message_of_its_own_as_the_clients_send_it() {
     ] {
         let data = serde_json::json!({ "k": "1" }).as_object().cloned();
         let ours = sent(PushSend { data, ..push() }, PushKind::Fcm, "a", &[]).await;
-        let mut reasons = vec![USER_AGENT, ENCODINGS, API_CLIENT, FIREBASE_CLIENT, NTF];
-        reasons.extend([("body.message.android", bare), ("body.message.apns", bare), ("body.message.notification", bare)]);
-        reasons.extend(only);
+        let whole = [("body.message.android", bare), ("body.message.apns", bare), ("body.message.notification", bare)];
+        let reasons = [FIREBASE, &[NTF], &whole, &only].concat();
         Recorded::read(text).assert_differs_only(&ours, &reasons);
     }
 }
