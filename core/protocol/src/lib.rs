@@ -42,7 +42,7 @@ pub use sync::{
     Cancellation, CancellationResult, Change, Limits, NotificationEvent, NotificationReceipt, Origin, Receipt, ReceiptStatus,
     SyncRequest, SyncResponse,
 };
-pub use validate::{check_envelope, check_key, check_ordering_key, check_payload};
+pub use validate::{check_envelope, check_key, check_ordering_key, check_payload, known_path};
 
 /// The version of the wire that this crate speaks, the request's `protocol` field.
 pub const PROTOCOL: u32 = 1;

@@ -16,6 +16,9 @@ pub(crate) mod push;
 use json::{check_json, check_objects};
 use payments::{check_charge, check_payment_query, check_refund};
 
+/// Digits of a field's name, at most: fewer than a phone number has.
+const NAME_DIGITS_MAX: usize = 4;
+
 /// Checks the payload of one action and gives it its type.
 ///
 /// # Errors
@@ -122,10 +125,14 @@ fn check_name(field: &str, name: &str) -> Result<(), Problem> {
 fn typed<T: DeserializeOwned>(payload: &str) -> Result<T, Problem> {
     let deserializer = &mut serde_json::Deserializer::from_str(payload);
     serde_path_to_error::deserialize(deserializer).map_err(|error| {
-        let path = error.path().to_string();
-        let field = if path == "." { "payload".to_owned() } else { format!("payload.{path}") };
+        let path = format!("payload.{}", error.path());
+        let field = known_path(&path);
         let text = error.inner().to_string();
         let text = text.split(" at line ").next().unwrap_or_default();
+        if field.len() < path.len() && text.starts_with("unknown field") {
+            let expected = text.rsplit_once("expected ").map_or_else(String::new, |(_, names)| format!("; expected {names}"));
+            return Problem::new(Code::UnknownField, format!("a field has no name of ours{expected}")).with_field(field);
+        }
         describe(&field, text)
     })
 }
@@ -155,6 +162,20 @@ fn describe(field: &str, text: &str) -> Problem {
         _ => text.to_owned(),
     };
     Problem::new(code, detail).with_field(field)
+}
+
+/// A field's path, `payload.to[0].user`, up to the first part that does not look like a name: what stands in a name's place may
+/// be private, a phone number for instance.
+#[must_use]
+pub fn known_path(path: &str) -> String {
+    let parts = path.split('.').take_while(|part| is_name(part.split('[').next().unwrap_or_default()));
+    parts.collect::<Vec<_>>().join(".")
+}
+
+fn is_name(part: &str) -> bool {
+    let digits = part.bytes().filter(u8::is_ascii_digit).count();
+    let good = |b: u8| b.is_ascii_alphanumeric() || b == b'_';
+    (1..=limits::NAME_BYTES_MAX).contains(&part.len()) && digits <= NAME_DIGITS_MAX && part.bytes().all(good)
 }
 
 fn invalid(field: impl Into<String>, detail: impl Into<String>) -> Problem {

@@ -11,6 +11,7 @@ use serde::de::DeserializeOwned;
 use tarishi_protocol::{
     Code,
     codec::{self, CodecError},
+    known_path,
     limits::{DECODED_BYTES_MAX, ENCODED_BYTES_MAX},
 };
 
@@ -51,20 +52,18 @@ pub(super) async fn json<T: DeserializeOwned>(headers: &HeaderMap, body: Body) -
     let bytes = read(headers, body).await?;
     let deserializer = &mut serde_json::Deserializer::from_slice(&bytes);
     serde_path_to_error::deserialize(deserializer).map_err(|error| {
-        let path = error.path().to_string();
+        let path = known_path(&error.path().to_string());
         let inner = error.into_inner();
         let text = inner.to_string();
         if !inner.is_data() {
             return Refusal::new(Code::Malformed, "the body is not JSON");
         }
-        let named = |prefix: &str| text.strip_prefix(prefix)?.split('`').next().map(str::to_owned);
-        let within = |name: String| if path == "." { name } else { format!("{path}.{name}") };
-        if let Some(name) = named("missing field `") {
-            return Refusal::field(Code::MissingField, within(name), "is missing");
+        if let Some(name) = text.strip_prefix("missing field `").and_then(|rest| rest.split('`').next()) {
+            let field = if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
+            return Refusal::field(Code::MissingField, field, "is missing");
         }
-        if let Some(name) = named("unknown field `") {
-            let field = if path.ends_with(&name) { path.clone() } else { within(name) };
-            return Refusal::field(Code::UnknownField, field, "is not known");
+        if text.starts_with("unknown field `") {
+            return Refusal::field(Code::UnknownField, path, "is not known");
         }
         // The rest of serde's words may quote the value.
         Refusal::field(Code::WrongType, path, "has the wrong type or an unknown word")

@@ -66,33 +66,14 @@ fn is_shown(metadata: &Metadata<'_>) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::{
-        io::{self, Write},
-        sync::{Arc, Mutex},
-    };
+    use std::{fs, sync::Mutex};
 
     use super::*;
 
-    #[derive(Clone, Default)]
-    struct Lines(Arc<Mutex<Vec<u8>>>);
-
-    impl Write for Lines {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.0.lock().unwrap().extend_from_slice(bytes);
-            Ok(bytes.len())
-        }
-
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
-
     fn logged(filter: &str, format: LogFormat, work: impl FnOnce()) -> String {
-        let lines = Lines::default();
-        let into = lines.clone();
-        tracing::subscriber::with_default(subscriber(filter, format, move || into.clone()), work);
-        let bytes = lines.0.lock().unwrap().clone();
-        String::from_utf8(bytes).unwrap()
+        let file = tempfile::NamedTempFile::new().unwrap();
+        tracing::subscriber::with_default(subscriber(filter, format, Mutex::new(file.reopen().unwrap())), work);
+        fs::read_to_string(file.path()).unwrap()
     }
 
     #[test]

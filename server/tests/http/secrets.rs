@@ -1,9 +1,6 @@
 //! Credentials that a tenant's admin sets come out nowhere: not in answers, problems, logs or `Debug`.
 
-use std::{
-    io::{self, Write},
-    sync::{Arc, Mutex},
-};
+use std::{fs, sync::Mutex};
 
 use reqwest::{Method, header};
 use serde_json::{Map, Value, json};
@@ -11,34 +8,12 @@ use tarishi_server::{
     adapters::{Descriptor, registry},
     integrations::Change,
 };
-use tracing_subscriber::{filter::LevelFilter, fmt::MakeWriter};
+use tracing_subscriber::filter::LevelFilter;
 
 use crate::host::{Answer, Host, send};
 
 /// In every secret of these tests.
 const CANARY: &str = "cAnArY";
-
-#[derive(Clone, Default)]
-struct Lines(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Lines {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl<'a> MakeWriter<'a> for Lines {
-    type Writer = Self;
-
-    fn make_writer(&'a self) -> Self {
-        self.clone()
-    }
-}
 
 /// A text in every secret; `shape` decides what else is in it, since an adapter may say why it does not like one.
 fn secrets(descriptor: &Descriptor, shape: &str) -> Map<String, Value> {
@@ -70,9 +45,10 @@ impl Seen {
 
 #[tokio::test]
 async fn no_credential_comes_out_again_whatever_is_wrong_with_the_request() {
-    let lines = Lines::default();
+    let log = tempfile::NamedTempFile::new().unwrap();
+    let into = Mutex::new(log.reopen().unwrap());
     // All of this test runs in this thread, the server with it.
-    let subscriber = tracing_subscriber::fmt().with_max_level(LevelFilter::TRACE).with_writer(lines.clone()).finish();
+    let subscriber = tracing_subscriber::fmt().with_max_level(LevelFilter::TRACE).with_writer(into).finish();
     let guard = tracing::subscriber::set_default(subscriber);
     let host = Host::start().await;
     let admin = host.key("school", &["admin", "logs:read", "*:*"]).await;
@@ -144,7 +120,7 @@ async fn no_credential_comes_out_again_whatever_is_wrong_with_the_request() {
     host.server.stop().await;
     drop(guard);
 
-    let log = String::from_utf8_lossy(&lines.0.lock().unwrap()).into_owned();
+    let log = fs::read_to_string(log.path()).unwrap();
     assert!(log.contains("answered"), "the log was not caught");
     seen.text("the log", &log);
     assert!(kept >= 4, "only {kept} adapters hold secrets at the end");

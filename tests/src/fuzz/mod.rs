@@ -1,7 +1,7 @@
 //! Broken inputs for everything that reads what others send, in this process, on stable Rust.
 //!
 //! Inputs are the golden files and the adapters' fixtures, mutated (`mutate`). Nothing may panic, whatever the thread; and where
-//! something is promised beside that, it is checked ([`targets`]). A run is repeated by its seed; an input that breaks
+//! something is promised beside that, it is checked (`targets`). A run is repeated by its seed; an input that breaks
 //! something is written down and printed.
 
 mod answers;

@@ -11,6 +11,7 @@ mod operator;
 mod phone;
 mod process;
 pub(crate) mod recorder;
+mod relay;
 mod server;
 mod supervisor;
 mod tap;

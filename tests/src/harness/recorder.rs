@@ -1,24 +1,11 @@
 //! A relay before a server that keeps every answer, for `tests/run secrets`.
 
-use std::{
-    fmt::Write as _,
-    net::{Ipv4Addr, SocketAddr},
-    path::PathBuf,
-    sync::{Arc, Mutex, OnceLock, PoisonError},
-};
-
-use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::{
-        TcpListener, TcpStream,
-        tcp::{OwnedReadHalf, OwnedWriteHalf},
-    },
-    task::JoinSet,
-};
+use std::{fmt::Write as _, net::SocketAddr, path::PathBuf};
 
 use super::{
     Result,
     http1::{body_of, head_of, inflated},
+    relay::Relay,
 };
 
 /// What begins the record of one answer; the method, the path and the status follow.
@@ -26,16 +13,11 @@ pub(crate) const ANSWER: &str = "\n=== ";
 /// Behind these a path goes on with what the server must not know by its words: the tokens of webhooks.
 const TOKENS_BEHIND: [&str; 3] = ["/h/", "/k/", "/webhook/"];
 
-type Stream = Arc<Mutex<Vec<u8>>>;
-
 /// A relay. Dropped, it carries nothing more and writes down what was answered.
 #[derive(Debug)]
 pub struct Recorder {
-    address: SocketAddr,
-    target: Arc<OnceLock<SocketAddr>>,
-    connections: Arc<Mutex<Vec<[Stream; 2]>>>,
+    relay: Relay,
     file: PathBuf,
-    _relay: JoinSet<()>,
 }
 
 impl Recorder {
@@ -44,69 +26,27 @@ impl Recorder {
     /// # Errors
     /// There is none.
     pub async fn start(file: PathBuf) -> Result<Self> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
-        let address = listener.local_addr()?;
-        let (target, connections) = (Arc::new(OnceLock::new()), Arc::new(Mutex::new(Vec::new())));
-        let mut relay = JoinSet::new();
-        relay.spawn(run(listener, Arc::clone(&target), Arc::clone(&connections)));
-        Ok(Self { address, target, connections, file, _relay: relay })
+        Ok(Self { relay: Relay::start().await?, file })
     }
 
     /// Where it listens.
     #[must_use]
     pub fn addr(&self) -> SocketAddr {
-        self.address
+        self.relay.addr()
     }
 
     /// Where it leads to, from now on and for ever.
     pub fn lead_to(&self, server: SocketAddr) {
-        self.target.get_or_init(|| server);
+        self.relay.lead_to(server);
     }
 }
 
 impl Drop for Recorder {
     fn drop(&mut self) {
         let mut text = String::new();
-        for [up, down] in locked(&self.connections).iter() {
-            record(&locked(up), &locked(down), &mut text);
-        }
+        self.relay.each(|up, down| record(up, down, &mut text));
         // A record that is not there is missed by the one who searches.
         let _ = std::fs::write(&self.file, text);
-    }
-}
-
-fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-async fn run(listener: TcpListener, target: Arc<OnceLock<SocketAddr>>, connections: Arc<Mutex<Vec<[Stream; 2]>>>) {
-    let mut open = JoinSet::new();
-    loop {
-        tokio::select! {
-            accepted = listener.accept() => {
-                let (Ok((client, _)), Some(target)) = (accepted, target.get().copied()) else { continue };
-                let streams = [Stream::default(), Stream::default()];
-                locked(&connections).push(streams.clone());
-                open.spawn(async move {
-                    let Ok(server) = TcpStream::connect(target).await else { return };
-                    let ((from_client, to_client), (from_server, to_server)) = (client.into_split(), server.into_split());
-                    let [up, down] = streams;
-                    tokio::join!(carry(from_client, to_server, up), carry(from_server, to_client, down));
-                });
-            }
-            Some(_) = open.join_next(), if !open.is_empty() => {}
-        }
-    }
-}
-
-/// Carries one direction to its end.
-async fn carry(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, all: Stream) {
-    let mut chunk = vec![0; 16 * 1024];
-    while let Ok(length @ 1..) = from.read(&mut chunk).await {
-        locked(&all).extend_from_slice(&chunk[..length]);
-        if to.write_all(&chunk[..length]).await.is_err() {
-            break;
-        }
     }
 }
 

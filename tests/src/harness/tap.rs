@@ -1,22 +1,11 @@
 //! Listens on the wire between the link and the server and counts: bytes as they travelled, and what they were before gzip.
 
-use std::{
-    net::{Ipv4Addr, SocketAddr},
-    sync::{Arc, Mutex, PoisonError},
-};
-
-use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::{
-        TcpListener, TcpStream,
-        tcp::{OwnedReadHalf, OwnedWriteHalf},
-    },
-    task::JoinSet,
-};
+use std::net::SocketAddr;
 
 use super::{
     Result,
     http1::{body_of, head_of, inflated},
+    relay::Relay,
 };
 
 /// Bytes in one direction.
@@ -37,11 +26,7 @@ impl std::ops::AddAssign for Traffic {
 
 /// A relay that counts. Dropped, it carries nothing more.
 #[derive(Debug)]
-pub struct Tap {
-    address: SocketAddr,
-    totals: Arc<Mutex<[Traffic; 2]>>,
-    _relay: JoinSet<()>,
-}
+pub struct Tap(Relay);
 
 impl Tap {
     /// A relay to `target` on a free port.
@@ -49,61 +34,27 @@ impl Tap {
     /// # Errors
     /// There is none.
     pub async fn start(target: SocketAddr) -> Result<Self> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
-        let address = listener.local_addr()?;
-        let totals = Arc::new(Mutex::new([Traffic::default(); 2]));
-        let mut relay = JoinSet::new();
-        relay.spawn(run(listener, target, Arc::clone(&totals)));
-        Ok(Self { address, totals, _relay: relay })
+        let relay = Relay::start().await?;
+        relay.lead_to(target);
+        Ok(Self(relay))
     }
 
     /// Where the link leads to.
     #[must_use]
     pub fn addr(&self) -> SocketAddr {
-        self.address
+        self.0.addr()
     }
 
-    /// To the server, and from it. Connections that are open still are not counted.
+    /// Until now, to the server and from it.
     #[must_use]
     pub fn traffic(&self) -> (Traffic, Traffic) {
-        let [up, down] = *self.totals.lock().unwrap_or_else(PoisonError::into_inner);
-        (up, down)
+        let (mut to, mut from) = (Traffic::default(), Traffic::default());
+        self.0.each(|up, down| {
+            to += count(up);
+            from += count(down);
+        });
+        (to, from)
     }
-}
-
-async fn run(listener: TcpListener, target: SocketAddr, totals: Arc<Mutex<[Traffic; 2]>>) {
-    let mut connections = JoinSet::new();
-    loop {
-        tokio::select! {
-            accepted = listener.accept() => {
-                let Ok((phone, _)) = accepted else { continue };
-                let totals = Arc::clone(&totals);
-                connections.spawn(async move {
-                    let Ok(server) = TcpStream::connect(target).await else { return };
-                    let (from_phone, to_phone) = phone.into_split();
-                    let (from_server, to_server) = server.into_split();
-                    let (up, down) = tokio::join!(carry(from_phone, to_server), carry(from_server, to_phone));
-                    let counted = [count(&up), count(&down)];
-                    let mut totals = totals.lock().unwrap_or_else(PoisonError::into_inner);
-                    totals.iter_mut().zip(counted).for_each(|(total, more)| *total += more);
-                });
-            }
-            Some(_) = connections.join_next(), if !connections.is_empty() => {}
-        }
-    }
-}
-
-/// Carries one direction to its end; all that went through.
-async fn carry(mut from: OwnedReadHalf, mut to: OwnedWriteHalf) -> Vec<u8> {
-    let mut all = Vec::new();
-    let mut chunk = vec![0; 16 * 1024];
-    while let Ok(length @ 1..) = from.read(&mut chunk).await {
-        all.extend_from_slice(&chunk[..length]);
-        if to.write_all(&chunk[..length]).await.is_err() {
-            break;
-        }
-    }
-    all
 }
 
 /// Reads a stream of HTTP/1.1 messages. What was cut counts as it is.

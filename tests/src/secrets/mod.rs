@@ -3,7 +3,7 @@
 //! The tests run with credentials, tokens, numbers and texts that can be told from everything else. With
 //! [`GATHER`](crate::harness::GATHER) in the environment each server leaves its log (at the most verbose level), every answer
 //! that it gave and its database in one folder. Here all of these bytes are searched: for every secret raw, in base64, in hex and
-//! percent-encoded, for phone numbers and for the texts of payloads. What may lie where is said in [`may`], each with a reason; the
+//! percent-encoded, for phone numbers and for the texts of payloads. What may lie where is said in `may`, each with a reason; the
 //! list is short. Before each search it is proven that one can fail ([`proof`]).
 
 mod canary;

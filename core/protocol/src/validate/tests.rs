@@ -143,6 +143,26 @@ fn a_mobile_money_network_is_named_to_flutterwave_only_and_as_it_knows_it() {
 }
 
 #[test]
+fn what_stands_in_the_place_of_a_field_s_name_is_repeated_only_if_it_looks_like_one() {
+    let with = |name: &str| {
+        let payload = CHARGE.replace("\"reference\"", &format!("\"{name}\":1,\"reference\""));
+        check_payload("mpesa", "charge", 1, &payload).unwrap_err()
+    };
+    for name in ["colour", "line_2", "x1234", "n".repeat(limits::NAME_BYTES_MAX).as_str()] {
+        assert_eq!(with(name).field.as_deref(), Some(format!("payload.{name}").as_str()));
+    }
+    for name in ["+254712345678", "254712345678", "x12345", "a b", "", "a`, b", "n".repeat(limits::NAME_BYTES_MAX + 1).as_str()]
+    {
+        let problem = with(name);
+        assert_eq!(problem.code.as_str(), "unknown_field");
+        assert_eq!(problem.field.as_deref(), Some("payload"));
+        assert!(name.is_empty() || !format!("{problem:?}").contains(name), "{problem:?}");
+    }
+    assert_eq!(known_path("payload.to[0].user"), "payload.to[0].user");
+    assert_eq!(known_path("."), "");
+}
+
+#[test]
 fn a_push_that_no_provider_would_take_is_refused_with_its_field() {
     let push = |to: &str, more: &str| format!(r#"{{"to":{to},"title":"Fees","body":"Paid"{more}}}"#);
     let user = r#"{"user":"acc_9"}"#;

@@ -1,48 +1,21 @@
 //! Every webhook of every adapter: what is forged, addressed to another tenant or too large is refused, logged and without
 //! effect; what is repeated is answered as before, stored, and has no second effect.
 
-use std::{
-    io::{self, Write},
-    sync::{Arc, Mutex},
-};
+use std::sync::Mutex;
 
 use reqwest::Method;
 use tarishi_server::adapters::registry;
-use tracing_subscriber::{filter::LevelFilter, fmt::MakeWriter};
+use tempfile::NamedTempFile;
+use tracing_subscriber::filter::LevelFilter;
 
 use super::{
     super::world::{World, eventually},
     rows::{KINDS, Kind, Live, Request, prepare},
 };
 
-/// What the server logged.
-#[derive(Clone, Default)]
-struct Lines(Arc<Mutex<Vec<u8>>>);
-
-impl Lines {
-    /// All since the last time.
-    fn take(&self) -> String {
-        String::from_utf8(std::mem::take(&mut *self.0.lock().unwrap())).unwrap()
-    }
-}
-
-impl Write for Lines {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl<'a> MakeWriter<'a> for Lines {
-    type Writer = Self;
-
-    fn make_writer(&'a self) -> Self {
-        self.clone()
-    }
+/// What the server logged since the last time.
+fn logged(log: &NamedTempFile) -> String {
+    std::io::read_to_string(log.as_file()).unwrap()
 }
 
 #[test]
@@ -56,8 +29,9 @@ fn the_list_names_every_adapter_with_webhooks() {
 // All of these tests run in one thread, the server with it: its log is theirs alone.
 #[tokio::test]
 async fn a_webhook_that_is_forged_or_another_tenant_s_or_too_large_is_refused_and_logged_and_changes_nothing() {
-    let lines = Lines::default();
-    let subscriber = tracing_subscriber::fmt().with_max_level(LevelFilter::WARN).with_writer(lines.clone()).finish();
+    let log = NamedTempFile::new().unwrap();
+    let into = Mutex::new(log.reopen().unwrap());
+    let subscriber = tracing_subscriber::fmt().with_max_level(LevelFilter::WARN).with_writer(into).finish();
     // With one subscriber alone a line that another test's thread comes to first would be taken for one that nobody wants.
     let _another = tracing::Dispatch::new(tracing::subscriber::NoSubscriber::default());
     let _guard = tracing::subscriber::set_default(subscriber);
@@ -67,14 +41,14 @@ async fn a_webhook_that_is_forged_or_another_tenant_s_or_too_large_is_refused_an
         let live = prepare(&world, kind).await;
         let before = books(&world, &live).await;
         for (what, request, status) in strangers(&world, kind, &live) {
-            lines.take();
+            logged(&log);
             let answer = send(&world, &request).await;
             assert_eq!(answer.0, status, "{}: {what}: {}", kind.name, answer.1);
-            let log = lines.take();
+            let told = logged(&log);
             // Where nothing is signed, another tenant's address is a good one: of that tenant.
-            assert_eq!(log.contains("refused"), status != 200, "{}: {what}: {log}", kind.name);
+            assert_eq!(told.contains("refused"), status != 200, "{}: {what}: {told}", kind.name);
             for secret in [request.token.as_str(), "2547", "Zawadi"] {
-                assert!(!log.contains(secret), "{}: {what}: {log}", kind.name);
+                assert!(!told.contains(secret), "{}: {what}: {told}", kind.name);
             }
         }
         assert_eq!(books(&world, &live).await, before, "{}", kind.name);
