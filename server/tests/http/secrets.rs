@@ -113,9 +113,9 @@ async fn no_credential_comes_out_again_whatever_is_wrong_with_the_request() {
     let settings = [("api_key".to_owned(), Some(format!("{CANARY}-change")))].into();
     seen.text("Debug of a change", &format!("{:?}", Change { settings, ..Change::default() }));
     seen.text("Debug of the app", &format!("{:?} {:?}", host.server, host.server.app()));
-    let database = std::fs::read(host.folder.path().join("tarishi.db")).unwrap();
+    let database = fs::read(host.folder.path().join("tarishi.db")).unwrap();
     seen.text("the database", &String::from_utf8_lossy(&database));
-    let wal = std::fs::read(host.folder.path().join("tarishi.db-wal")).unwrap_or_default();
+    let wal = fs::read(host.folder.path().join("tarishi.db-wal")).unwrap_or_default();
     seen.text("the database's log", &String::from_utf8_lossy(&wal));
     host.server.stop().await;
     drop(guard);
