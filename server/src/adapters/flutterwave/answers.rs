@@ -248,9 +248,9 @@ pub(super) fn digits(raw: &RawValue) -> Option<String> {
     is_id(text).then(|| text.to_owned())
 }
 
-/// Is it a numeric id of Flutterwave?
+/// Is it a numeric id of Flutterwave, as it writes it? `07` would be another name for 7.
 pub(super) fn is_id(text: &str) -> bool {
-    (1..=20).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit())
+    (1..=20).contains(&text.len()) && !text.starts_with('0') && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 pub(super) fn ambiguous(message: &str) -> AdapterError {

@@ -1,7 +1,7 @@
 //! How much a credential may do in a day. Reserved when a call is opened, given back when it certainly did nothing.
 
 use rusqlite::{Connection, OptionalExtension, params};
-use tarishi_protocol::{Audience, Code, Payload, Problem};
+use tarishi_protocol::{Audience, Code, Money, Payload, Problem};
 
 use super::{accounts, intake::Desk, map};
 use crate::store::{Actor, Caps, Checked, Grants, Ms, OperationRow, Result};
@@ -18,12 +18,12 @@ pub(super) struct Use {
     pub(super) messages: i64,
 }
 
-/// What an operation would use up.
-pub(super) fn of(payload: &Payload) -> Use {
+/// What an operation would use up; a refund of all uses up what was `paid`.
+fn of(payload: &Payload, paid: Option<i64>) -> Use {
     match payload {
         Payload::Charge(charge) => Use { amount: charge.amount.minor_units(), messages: 0 },
         Payload::Refund(refund) => {
-            Use { amount: refund.amount.as_ref().map_or(0, tarishi_protocol::Money::minor_units), messages: 0 }
+            Use { amount: refund.amount.as_ref().map(Money::minor_units).or(paid).unwrap_or(0), messages: 0 }
         }
         Payload::MessageSend(send) => Use { amount: 0, messages: i64::try_from(send.to.0.len()).unwrap_or(i64::MAX) },
         Payload::PushSend(send) => Use { amount: 0, messages: people(&send.to) },
@@ -51,8 +51,13 @@ fn people(to: &Audience) -> i64 {
 }
 
 /// Would this operation pass its credential's daily caps? Then it must come later.
-pub(super) fn would_exceed(conn: &Connection, desk: &Desk<'_>, checked: &Checked) -> Result<Option<Problem>> {
-    let wanted = of(&checked.payload);
+pub(super) fn would_exceed(
+    conn: &Connection,
+    desk: &Desk<'_>,
+    checked: &Checked,
+    paid: Option<i64>,
+) -> Result<Option<Problem>> {
+    let wanted = of(&checked.payload, paid);
     let Some(grants) = grants(conn, desk.tenant, &desk.actor)? else { return Ok(None) };
     let day = desk.now / DAY_MS;
     let used = used(conn, desk.tenant, &desk.actor, day)?;
@@ -66,13 +71,46 @@ pub(super) fn would_exceed(conn: &Connection, desk: &Desk<'_>, checked: &Checked
     }))
 }
 
+/// Does a cap of the credential forbid a refund that does not say how much? All is what was `paid`; where that is unknown
+/// here, no cap could hold it.
+pub(super) fn forbids(
+    conn: &Connection,
+    tenant: &str,
+    actor: &Actor,
+    payload: &Payload,
+    paid: Option<i64>,
+) -> Result<Option<Problem>> {
+    match grants(conn, tenant, actor)? {
+        Some(grants) => Ok(forbidden(&grants.caps, payload, paid)),
+        None => Ok(None),
+    }
+}
+
+fn forbidden(caps: &Caps, payload: &Payload, paid: Option<i64>) -> Option<Problem> {
+    let (Payload::Refund(refund), true) = (payload, caps.amount_per_operation.or(caps.amount_per_day).is_some()) else {
+        return None;
+    };
+    let problem = |code, detail| Some(Problem::new(code, detail).with_field("payload.amount"));
+    match paid {
+        _ if refund.amount.is_some() => None,
+        None => problem(Code::MissingField, "say how much: the payment is not known here, and the credential has a cap"),
+        Some(paid) if caps.amount_per_operation.is_some_and(|cap| paid > cap) => {
+            problem(Code::CapExceeded, "all of the payment is above the credential's cap")
+        }
+        Some(_) => None,
+    }
+}
+
 /// May the call be made, and is there room for it? Reserves the room.
-pub(super) fn reserve(conn: &Connection, row: &OperationRow, payload: &Payload, now: Ms) -> Result<Room> {
+pub(super) fn reserve(conn: &Connection, row: &OperationRow, payload: &Payload, paid: Option<i64>, now: Ms) -> Result<Room> {
     let Some(grants) = grants(conn, &row.tenant, &row.actor)? else { return Ok(Room::Yes) };
     if !grants.allow(&row.adapter, &row.action) {
-        return Ok(Room::Forbidden);
+        return Ok(Room::Never(Problem::new(Code::Forbidden, "the credential no longer allows this")));
     }
-    let wanted = of(payload);
+    if let Some(problem) = forbidden(&grants.caps, payload, paid) {
+        return Ok(Room::Never(problem));
+    }
+    let wanted = of(payload, paid);
     let day = now / DAY_MS;
     if wanted == Use::default() {
         return Ok(Room::Yes);
@@ -88,12 +126,12 @@ pub(super) fn reserve(conn: &Connection, row: &OperationRow, payload: &Payload, 
 }
 
 /// Is there room?
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) enum Room {
     /// It is reserved.
     Yes,
-    /// The credential was revoked or its scopes no longer cover this.
-    Forbidden,
+    /// The credential was revoked, its scopes no longer cover this, or it is more than it may do at once.
+    Never(Problem),
     /// Not today.
     Tomorrow {
         /// When the next day begins.

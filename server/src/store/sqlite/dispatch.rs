@@ -3,8 +3,11 @@
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use tarishi_protocol::{Code, OperationId, Payload, Problem, State, catalog, check_payload};
 
-use super::{caps, map, order, read};
+use super::{caps, map, order, read, refunds};
 use crate::store::{LaneRow, Ms, Open, Opened, OperationRow, Result};
+
+/// When a refund looks again whether another of the same payment has ended, in milliseconds.
+const IN_FLIGHT_MS: Ms = 5_000;
 
 const LANE: &str = "l.tenant_id, l.adapter, l.not_before, l.failures, l.last_served, \
      (SELECT count(*) FROM operations o WHERE o.tenant_id = l.tenant_id AND o.adapter = l.adapter AND o.state = 'calling'), \
@@ -115,25 +118,41 @@ pub(super) fn open_attempt(conn: &Connection, open: &Open) -> Result<Opened> {
         order::end(conn, &row, State::Failed, Some(problem), open.now)?;
         return Ok(Opened::No);
     };
-    if row.first_opened_at.is_none() {
-        match caps::reserve(conn, &row, &payload, open.now)? {
-            caps::Room::Yes => {}
-            caps::Room::Forbidden => {
-                let problem = Problem::new(Code::Forbidden, "the credential no longer allows this");
-                order::end(conn, &row, State::Failed, Some(problem), open.now)?;
-                return Ok(Opened::No);
-            }
-            caps::Room::Tomorrow { at } => {
-                release(conn, &row.tenant, row.id, at)?;
-                return Ok(Opened::No);
-            }
-        }
+    if row.first_opened_at.is_none() && !may_begin(conn, &row, &payload, open.now)? {
+        return Ok(Opened::No);
     }
     write_open(conn, open, &row)?;
     let related = related(conn, &row, &payload)?.map(Box::new);
     let mut operation = Box::new(map::load(conn, &open.tenant, open.id)?.unwrap_or(row));
     operation.earlier_unknown = operation.attempts > 1 && read::repeats_unknown(conn, &operation)?;
     Ok(Opened::Yes { operation, related })
+}
+
+/// May the first call be made? If not, the operation has ended or waits.
+fn may_begin(conn: &Connection, row: &OperationRow, payload: &Payload, now: Ms) -> Result<bool> {
+    let payment = refunds::Payment::of(conn, &row.tenant, &row.account, &row.adapter, payload)?;
+    if payment.as_ref().is_some_and(|payment| payment.not_found) {
+        let problem = Problem::new(Code::NotFound, "there is no such payment of this account");
+        order::end(conn, row, State::Failed, Some(problem), now)?;
+        return Ok(false);
+    }
+    if let Some(payment) = &payment
+        && refunds::another_began(conn, row, payment)?
+    {
+        release(conn, &row.tenant, row.id, now + IN_FLIGHT_MS)?;
+        return Ok(false);
+    }
+    match caps::reserve(conn, row, payload, payment.and_then(|payment| payment.amount), now)? {
+        caps::Room::Yes => Ok(true),
+        caps::Room::Never(problem) => {
+            order::end(conn, row, State::Failed, Some(problem), now)?;
+            Ok(false)
+        }
+        caps::Room::Tomorrow { at } => {
+            release(conn, &row.tenant, row.id, at)?;
+            Ok(false)
+        }
+    }
 }
 
 fn write_open(conn: &Connection, open: &Open, row: &OperationRow) -> Result<()> {

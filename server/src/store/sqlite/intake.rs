@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use tarishi_protocol::{Code, Fingerprint, OperationId, Problem, Receipt, ReceiptStatus, State, catalog, limits};
 use uuid::Uuid;
 
-use super::{caps, feed, map, order, read};
+use super::{caps, feed, map, order, read, refunds};
 use crate::store::{Actor, Checked, Error, Ms, OperationRow, Preview, Result, Verdict};
 
 /// When the device should send again what must come later, in milliseconds.
@@ -127,10 +127,13 @@ fn known_key(
 
 fn take(conn: &Connection, desk: &Desk<'_>, checked: &Checked) -> Result<Receipt> {
     let id = checked.operation.id;
-    if let Some(problem) = caps::would_exceed(conn, desk, checked)? {
+    let payment = refunds::Payment::of(conn, desk.tenant, desk.account, &checked.operation.adapter, &checked.payload)?;
+    let paid = payment.as_ref().and_then(|payment| payment.amount);
+    if let Some(problem) = caps::would_exceed(conn, desk, checked, paid)? {
         return Ok(later(id, problem));
     }
-    if let Some(problem) = in_flight(conn, desk, checked)? {
+    let names = refunds::names(checked, payment.as_ref());
+    if let Some(problem) = in_flight(conn, desk, checked, &names)? {
         return Ok(later(id, problem));
     }
     let fate = match order::parent_fate(conn, desk, checked)? {
@@ -142,7 +145,13 @@ fn take(conn: &Connection, desk: &Desk<'_>, checked: &Checked) -> Result<Receipt
         }
         order::Parent::Known(fate) => fate,
     };
-    insert(conn, desk, checked)?;
+    // What a restored store had taken already is recovered, whatever it says.
+    if !checked.operation.held_before
+        && let Some(problem) = caps::forbids(conn, desk.tenant, &desk.actor, &checked.payload, paid)?
+    {
+        return refuse(conn, desk, id, problem);
+    }
+    insert(conn, desk, checked, names.first())?;
     if let Some(device) = desk.device {
         feed::subscribe(conn, desk.tenant, device, id, id, desk.now)?;
     }
@@ -167,14 +176,19 @@ fn take(conn: &Connection, desk: &Desk<'_>, checked: &Checked) -> Result<Receipt
 }
 
 /// At most one of what is exclusive is under way.
-fn in_flight(conn: &Connection, desk: &Desk<'_>, checked: &Checked) -> Result<Option<Problem>> {
+fn in_flight(conn: &Connection, desk: &Desk<'_>, checked: &Checked, names: &[String]) -> Result<Option<Problem>> {
     let Some(exclusive) = &checked.exclusive else { return Ok(None) };
     let sql = "SELECT 1 FROM operations WHERE tenant_id = ?1 AND adapter = ?2 AND money_reference = ?3 AND ended_at IS NULL";
-    let busy = conn.prepare_cached(sql)?.exists([desk.tenant, &checked.operation.adapter, &exclusive.name])?;
-    Ok(busy.then(|| exclusive.busy.clone()))
+    let mut statement = conn.prepare_cached(sql)?;
+    for name in names {
+        if statement.exists([desk.tenant, &checked.operation.adapter, name])? {
+            return Ok(Some(exclusive.busy.clone()));
+        }
+    }
+    Ok(None)
 }
 
-fn insert(conn: &Connection, desk: &Desk<'_>, checked: &Checked) -> Result<()> {
+fn insert(conn: &Connection, desk: &Desk<'_>, checked: &Checked, exclusive: Option<&String>) -> Result<()> {
     let operation = &checked.operation;
     let position = operation.ordering_key.as_deref().map(|key| order::next_position(conn, desk.tenant, key)).transpose()?;
     let (actor_kind, actor_id) = map::actor_columns(&desk.actor);
@@ -201,7 +215,7 @@ fn insert(conn: &Connection, desk: &Desk<'_>, checked: &Checked) -> Result<()> {
         operation.version,
         operation.payload.get(),
         money,
-        checked.exclusive.as_ref().map(|exclusive| &exclusive.name),
+        exclusive,
         checked.correlation,
         operation.after.map(|after| after.operation_id.as_bytes().to_vec()),
         operation.after.map(|after| after.on.as_str()),

@@ -25,6 +25,7 @@ mod oauth;
 mod order;
 mod push;
 mod read;
+mod refunds;
 mod schema;
 mod sealed;
 mod settle;

@@ -14,6 +14,7 @@ mod oauth;
 mod order;
 mod parents;
 mod push;
+mod refunds;
 mod restore;
 mod subscriptions;
 mod unknown;

@@ -5,7 +5,7 @@ use tarishi_core::DeviceState;
 use tarishi_sandbox::{Call, Effect, Fault};
 
 use super::super::world::{World, ended, enqueue, until};
-use super::{fault, ledger, operation, paid, refund};
+use super::{effect_calls, fault, ledger, operation, paid, refund};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_payment_is_given_back_once_by_operation_or_receipt() {
@@ -74,4 +74,38 @@ async fn a_refund_that_the_network_sends_back_has_failed() {
     let poor = enqueue(&phone, operation("refund", "back-2", &json!({ "operation_id": paid.id, "reason": "again" }))).await;
     assert_eq!(ended(&phone, poor.id).await.problem.unwrap().code, "misconfigured");
     assert!(ledger(&world, Effect::MoneyOut).is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_payment_of_another_account_is_given_back_to_nobody_however_it_is_named() {
+    let world = World::start().await;
+    let (_, paid) = paid(&world).await;
+    let stranger = world.phone("stranger", "baraka").await;
+    let receipt = paid.outcome.unwrap()["receipt"].clone();
+    for (key, payload) in [
+        ("theirs-1", json!({ "receipt": receipt, "reason": "mine now" })),
+        ("theirs-2", json!({ "receipt": receipt, "amount": { "amount": "1.00", "currency": "KES" }, "reason": "mine now" })),
+        ("theirs-3", json!({ "operation_id": paid.id, "reason": "mine now" })),
+    ] {
+        let refund = enqueue(&stranger, operation("refund", key, &payload)).await;
+        let refused = ended(&stranger, refund.id).await;
+        assert_eq!((refused.state, refused.problem.unwrap().code.as_str()), (DeviceState::Failed, "not_found"), "{key}");
+        assert_eq!(effect_calls(&world, refund.id).await, 0);
+    }
+    assert!(ledger(&world, Effect::MoneyOut).is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_payment_is_given_back_once_by_refunds_that_name_it_differently_at_once() {
+    let world = World::start().await;
+    let (phone, paid) = paid(&world).await;
+    let receipt = paid.outcome.unwrap()["receipt"].clone();
+    world.hosted.sandbox.add_fault(fault(Call::Refund).delay_ms(500));
+
+    let by_id = enqueue(&phone, refund(paid.id, None)).await;
+    let by_receipt = enqueue(&phone, operation("refund", "back-2", &json!({ "receipt": receipt, "reason": "twice" }))).await;
+
+    let states = [ended(&phone, by_id.id).await.state, ended(&phone, by_receipt.id).await.state];
+    assert!(states.contains(&DeviceState::Succeeded) && states.contains(&DeviceState::Failed), "{states:?}");
+    assert_eq!(ledger(&world, Effect::MoneyOut).len(), 1);
 }

@@ -74,3 +74,18 @@ async fn a_result_that_comes_after_the_question_changes_nothing() {
     let app = world.hosted.server.app();
     assert!(app.store.doctor(app.clock.now_ms()).await.unwrap().is_empty());
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_payment_of_another_account_is_not_given_back_by_its_receipt() {
+    let world = World::start().await;
+    let phone = world.phone("phone", "amina").await;
+    let charged = paid(&world, &phone, "1").await;
+    let stranger = world.phone("stranger", "baraka").await;
+    let amount = json!({ "amount": "1250.00", "currency": "KES" });
+    let payload = json!({ "receipt": charged.outcome.unwrap()["receipt"], "amount": amount, "reason": "mine now" });
+    let record = enqueue(&stranger, operation("refund", "theirs", &payload)).await;
+    let end = ended(&stranger, record.id).await;
+    assert_eq!((end.state, end.problem.unwrap().code.as_str()), (DeviceState::Failed, "not_found"));
+    assert_eq!(world.row(record.id).await.attempts, 0);
+    assert!(money(&world, Effect::MoneyOut).is_empty());
+}

@@ -21,8 +21,8 @@ use crate::{
     adapters::Answer,
     dispatch::policy::Rules,
     store::{
-        Checked, DeviceRow, Evidence, ExchangeOutcome, Exclusive, Grants, Intake, Ms, Open, Opened, OperationRow, Preview,
-        Settle, Settled, Source, Store as _, TenantRow, TokenRow, sqlite::SqliteStore,
+        Caps, Checked, DeviceRow, Evidence, ExchangeOutcome, Exclusive, Grants, Intake, Ms, Open, Opened, OperationRow,
+        Preview, Settle, Settled, Source, Store as _, TenantRow, TokenRow, sqlite::SqliteStore,
     },
 };
 
@@ -55,11 +55,15 @@ impl Desk {
     }
 
     pub(super) async fn enrol(&self, device: &str, account: &str, scopes: &[&str]) {
+        self.enrol_under(device, account, scopes, Caps::default()).await;
+    }
+
+    pub(super) async fn enrol_under(&self, device: &str, account: &str, scopes: &[&str], caps: Caps) {
         let row = DeviceRow {
             tenant: T.to_owned(),
             device: device.to_owned(),
             account: account.to_owned(),
-            grants: Grants { scopes: scopes.iter().map(|scope| (*scope).to_owned()).collect(), ..Grants::default() },
+            grants: Grants { scopes: scopes.iter().map(|scope| (*scope).to_owned()).collect(), caps },
             token: TokenRow { hash: [0; 32], expires_at: START + 365 * DAY },
             old_token: None,
             revoked_at: None,
@@ -113,6 +117,11 @@ impl Desk {
         let amount = json!({ "amount": "100.00", "currency": "KES" });
         let payload = json!({ "amount": amount, "phone": "+254712345678", "reference": reference });
         Operation { idempotency_key: key.to_owned(), ..self.envelope("mpesa", "charge", &payload) }
+    }
+
+    /// Money back.
+    pub(super) fn refund(&self, payload: &Value) -> Operation {
+        self.envelope("mpesa", "refund", payload)
     }
 
     pub(super) fn take(&self, operation: &Operation) -> Preview {
