@@ -34,6 +34,8 @@ mod step;
 pub mod tokens;
 pub mod webhook;
 
+use policy::BREAKER_FAILURES;
+
 pub use errand::errand;
 pub use step::step;
 
@@ -149,10 +151,12 @@ async fn round(app: &Arc<App>, steps: &TaskTracker, in_use: &Arc<InUse>) -> crat
 }
 
 /// A lane's free slots: its adapter's, the process's, and at most half of the process's for a tenant while others are due, and
-/// for deliveries of events. A receiver that failed last is asked by one call alone.
+/// for deliveries of events. A provider whose breaker has opened is probed by one call alone until one succeeds, and a receiver
+/// as soon as it failed: what is unknown after an outage is a probe or two, not a queue.
 fn free_slots(slots: u32, lane: &LaneRow, in_use: &InUse, several: bool) -> u32 {
     let key = (lane.tenant.clone(), lane.adapter.clone());
-    let probes = lane.failures > 0 && event::subscription_of(&lane.adapter).is_some();
+    let enough = if event::subscription_of(&lane.adapter).is_some() { 1 } else { BREAKER_FAILURES };
+    let probes = lane.failures >= enough;
     let slots = if probes { 1 } else { slots };
     let of_lane = slots.saturating_sub(in_use.of(&key));
     let of_process = SLOTS.saturating_sub(in_use.all());
@@ -214,6 +218,19 @@ mod tests {
     }
 
     #[test]
+    #[test]
+    fn a_provider_whose_breaker_has_opened_is_probed_by_one_call_alone_until_one_succeeds() {
+        let in_use = InUse::default();
+        let free = |failures: u32| free_slots(8, &lane("mpesa", failures), &in_use, false);
+        assert_eq!((free(BREAKER_FAILURES - 1), free(BREAKER_FAILURES), free(BREAKER_FAILURES + 7)), (8, 1, 1));
+        let mpesa = ("t".to_owned(), "mpesa".to_owned());
+        in_use.change(&mpesa, 1);
+        assert_eq!(free(BREAKER_FAILURES), 0, "the probe is under way");
+        in_use.change(&mpesa, 2);
+        assert_eq!(free(BREAKER_FAILURES), 0, "calls from before the breaker opened count too");
+        assert_eq!(free(0), 5, "a success opens it");
+    }
+
     fn receivers_that_hang_leave_half_of_the_slots_to_the_providers() {
         let in_use = InUse::default();
         let free = |adapter: &str| free_slots(4, &lane(adapter, 0), &in_use, false);
