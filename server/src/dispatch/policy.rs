@@ -21,7 +21,9 @@ mod waits;
 use unknown::{Certainty, again, again_after, ask_human, overdue, unknown};
 
 pub use terms::{Decision, Failure, LaneNews, Rules};
-pub use waits::{BREAKER_BASE_MS, BREAKER_CAP_MS, BREAKER_FAILURES, Growth, Retry, breaker_ms};
+pub use waits::{
+    BREAKER_BASE_MS, BREAKER_CAP_MS, BREAKER_FAILURES, Growth, LIMIT_BASE_MS, LIMIT_CAP_MS, Retry, breaker_ms, limit_ms,
+};
 
 /// The longest Retry-After of a provider that is obeyed.
 pub const RETRY_AFTER_MAX: Duration = Duration::from_secs(3_600);
@@ -174,16 +176,7 @@ fn failed(row: &OperationRow, source: &Source, failure: &Failure, rules: &Rules,
             lane: LaneNews::Failing,
             ..again_after(row, rules, now, Certainty::NothingDone, failure.retry_after, problem(Code::AttemptsExhausted))
         },
-        Disposition::RateLimited => {
-            let wait = failure.retry_after.unwrap_or(Duration::from_secs(1)).min(RETRY_AFTER_MAX);
-            Decision {
-                state: Some(State::Ready),
-                next_at: Some(now + ms(wait)),
-                uncounted: true,
-                lane: LaneNews::ClosedFor(wait),
-                ..Decision::default()
-            }
-        }
+        Disposition::RateLimited => limited(row, failure, rules, now),
         Disposition::Ambiguous if !rules.has_effect => Decision {
             lane: LaneNews::Failing,
             ..again_after(row, rules, now, Certainty::NothingDone, failure.retry_after, problem(Code::AttemptsExhausted))
@@ -214,6 +207,19 @@ fn failed(row: &OperationRow, source: &Source, failure: &Failure, rules: &Rules,
         Disposition::Rejected => ended(Code::ProviderRejected),
         Disposition::Unsupported => ended(Code::Unsupported),
     })
+}
+
+/// The call was turned away: the lane closes, and the try does not count. What certainly did nothing ends by its age; what an
+/// earlier call may have done is a human's after the longest wait.
+fn limited(row: &OperationRow, failure: &Failure, rules: &Rules, now: Ms) -> Decision {
+    let named = failure.retry_after.map(|after| after.min(RETRY_AFTER_MAX));
+    let lane = named.map_or(LaneNews::Limited { chance: rules.jitter }, LaneNews::ClosedFor);
+    let started = row.first_opened_at.unwrap_or(row.created_at);
+    if rules.has_effect && row.earlier_unknown && now - started > rules.max_wait_ms {
+        return Decision { lane, ..ask_human(rules, now, &failure.message) };
+    }
+    let wait = named.map_or(LIMIT_BASE_MS, ms);
+    Decision { state: Some(State::Ready), next_at: Some(now + wait), uncounted: true, lane, ..Decision::default() }
 }
 
 /// A poll that gave no answer changes nothing but the time of the next one.

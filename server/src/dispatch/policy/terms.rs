@@ -79,7 +79,7 @@ pub struct Decision {
 }
 
 /// What a lane learns from one call.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub enum LaneNews {
     /// Nothing about the provider's health.
     #[default]
@@ -90,4 +90,9 @@ pub enum LaneNews {
     Failing,
     /// Closed for this long.
     ClosedFor(Duration),
+    /// Closed for longer than the last time: a rate limit that names no time.
+    Limited {
+        /// A number in 0..1 for the wait's jitter.
+        chance: f64,
+    },
 }

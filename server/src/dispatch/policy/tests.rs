@@ -229,6 +229,20 @@ fn a_rate_limit_closes_the_lane_and_costs_no_try() {
     assert!(decision.uncounted);
     assert_eq!(decision.next_at, Some(NOW + 7_000));
     assert_eq!(decision.lane, LaneNews::ClosedFor(Duration::from_secs(7)));
+    let decision = decide(&row(State::Calling), &call(), &failure(Disposition::RateLimited), &rules(MONEY), NOW).unwrap();
+    assert_eq!((decision.next_at, decision.lane), (Some(NOW + LIMIT_BASE_MS), LaneNews::Limited { chance: 1.0 }));
+}
+
+#[test]
+fn what_may_have_been_done_and_is_only_turned_away_since_is_a_human_s_in_the_end() {
+    let limited = failure(Disposition::RateLimited);
+    let started = |ago: Ms, doubtful| {
+        let row = OperationRow { first_opened_at: Some(NOW - ago), earlier_unknown: doubtful, ..row(State::Calling) };
+        state_after(&row, &call(), &limited, MESSAGE)
+    };
+    let longest = rules(MESSAGE).max_wait_ms;
+    assert_eq!((started(longest, true), started(longest + 1, true)), (Some(State::Ready), Some(State::Unresolved)));
+    assert_eq!(started(longest + 1, false), Some(State::Ready), "it ends by its age");
 }
 
 #[test]

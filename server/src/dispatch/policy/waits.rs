@@ -11,6 +11,11 @@ pub const BREAKER_BASE_MS: Ms = 5_000;
 /// The longest time a breaker keeps a lane closed, in milliseconds.
 pub const BREAKER_CAP_MS: Ms = 300_000;
 
+/// The first time a rate limit without a wait of its own keeps a lane closed, in milliseconds; doubled with each further one.
+pub const LIMIT_BASE_MS: Ms = 1_000;
+/// The longest time such a limit keeps a lane closed, in milliseconds.
+pub const LIMIT_CAP_MS: Ms = 600_000;
+
 /// Retries of a call that certainly did nothing. They say nothing of a call of unknown outcome: what follows that one is the
 /// action's [`Recovery`](crate::adapters::Recovery), which no setting changes.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -81,6 +86,14 @@ pub fn breaker_ms(failures: u32) -> Ms {
     if over == 0 { 0 } else { (BREAKER_BASE_MS << (over - 1).min(10)).min(BREAKER_CAP_MS) }
 }
 
+/// How long a lane stays closed after this many rate limits in a row that named no time, in milliseconds, with `chance` in 0..1:
+/// between half of its step and all of it.
+#[must_use]
+pub fn limit_ms(limits: u32, chance: f64) -> Ms {
+    let step = (LIMIT_BASE_MS << limits.saturating_sub(1).min(16)).min(LIMIT_CAP_MS);
+    (step as f64 * (0.5 + 0.5 * chance)) as Ms
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -113,6 +126,13 @@ mod tests {
             (1..Retry::EVENTS.attempts_max).map(|tries| Retry::EVENTS.wait_ms(tries, chance)).sum::<Ms>() / 3_600_000
         };
         assert_eq!((hours(0.0), hours(1.0)), (42, 84));
+    }
+
+    #[test]
+    fn rate_limits_in_a_row_close_a_lane_for_longer_each_time_up_to_ten_minutes() {
+        let all: Vec<Ms> = [0, 1, 2, 3, 10, 11, u32::MAX].map(|limits| limit_ms(limits, 1.0)).to_vec();
+        assert_eq!(all, [1_000, 1_000, 2_000, 4_000, 512_000, LIMIT_CAP_MS, LIMIT_CAP_MS]);
+        assert_eq!((limit_ms(1, 0.0), limit_ms(20, 0.0)), (500, LIMIT_CAP_MS / 2));
     }
 
     proptest! {

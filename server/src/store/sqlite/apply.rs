@@ -6,7 +6,7 @@ use tarishi_protocol::{Code, Problem, State};
 use super::{caps, events, feed, map, order};
 use crate::{
     adapters::{Reference, event},
-    dispatch::policy::{BREAKER_FAILURES, Decision, LaneNews, breaker_ms},
+    dispatch::policy::{BREAKER_FAILURES, Decision, LaneNews, breaker_ms, limit_ms},
     store::{Ms, OperationRow, Result, Source},
 };
 
@@ -19,6 +19,9 @@ pub(super) fn apply(conn: &Connection, row: &OperationRow, source: &Source, deci
         merge_reference(conn, row, reference)?;
     }
     lane(conn, &row.tenant, &row.adapter, decision.lane, now)?;
+    if matches!(decision.lane, LaneNews::Limited { .. }) {
+        due_when_open(conn, row)?;
+    }
     if state == State::Failed && row.state != State::Failed {
         caps::give_back(conn, row)?;
     }
@@ -120,7 +123,8 @@ pub(super) fn lane(conn: &Connection, tenant: &str, adapter: &str, news: LaneNew
         LaneNews::Nothing => {}
         LaneNews::Healthy => {
             tell(conn, tenant, adapter, false, now)?;
-            let sql = "UPDATE lanes SET failures = 0 WHERE tenant_id = ?1 AND adapter = ?2 AND failures > 0";
+            let sql = "UPDATE lanes SET failures = 0, limits = 0 WHERE tenant_id = ?1 AND adapter = ?2 \
+                       AND (failures > 0 OR limits > 0)";
             conn.prepare_cached(sql)?.execute([tenant, adapter])?;
         }
         LaneNews::Failing => {
@@ -133,7 +137,24 @@ pub(super) fn lane(conn: &Connection, tenant: &str, adapter: &str, news: LaneNew
             let wait = Ms::try_from(wait.as_millis()).unwrap_or(0);
             close(conn, tenant, adapter, now + wait, now)?;
         }
+        LaneNews::Limited { chance } => {
+            // Calls that were open side by side are turned away together: once is enough.
+            let sql = "UPDATE lanes SET limits = limits + 1 WHERE tenant_id = ?1 AND adapter = ?2 AND not_before <= ?3 \
+                       RETURNING limits";
+            let limits: Option<u32> =
+                conn.prepare_cached(sql)?.query_row(params![tenant, adapter, now], |row| row.get(0)).optional()?;
+            close(conn, tenant, adapter, now + limits.map_or(0, |limits| limit_ms(limits, chance)), now)?;
+        }
     }
+    Ok(())
+}
+
+/// What was turned away is due again when its lane opens, not before.
+fn due_when_open(conn: &Connection, row: &OperationRow) -> Result<()> {
+    let sql = "UPDATE operations SET next_at = max(next_at, (SELECT not_before FROM lanes l \
+               WHERE l.tenant_id = operations.tenant_id AND l.adapter = operations.adapter)) \
+               WHERE tenant_id = ?1 AND operation_id = ?2 AND state = 'ready'";
+    conn.prepare_cached(sql)?.execute(params![row.tenant, row.id.as_bytes()])?;
     Ok(())
 }
 

@@ -109,7 +109,7 @@ pub(super) fn open_attempt(conn: &Connection, open: &Open) -> Result<Opened> {
     if row.state != State::Ready {
         return Ok(Opened::No);
     }
-    if row.first_opened_at.is_none() && row.expires_at <= open.now {
+    if row.expires_at <= open.now && read::certainly_nothing_done(conn, &row)? {
         order::end_too_old(conn, &row, open.now)?;
         return Ok(Opened::No);
     }

@@ -6,7 +6,7 @@
 use rusqlite::{Connection, OptionalExtension, params};
 use tarishi_protocol::{AfterOn, Code, OnFailure, OperationId, Problem, State};
 
-use super::{events, feed, intake::Desk, map, read};
+use super::{caps, events, feed, intake::Desk, map, read};
 use crate::store::{Actor, Checked, Ms, OperationRow, Result, Verdict};
 
 /// What a parent's state means for its dependent.
@@ -113,6 +113,7 @@ pub(super) fn end(conn: &Connection, row: &OperationRow, state: State, problem: 
 
 /// Ends what became too old to begin. A delivery of an event is a dead letter then, as one whose tries are used up.
 pub(super) fn end_too_old(conn: &Connection, row: &OperationRow, now: Ms) -> Result<()> {
+    caps::give_back(conn, row)?;
     match row.actor {
         Actor::Event => {
             let problem = Problem::new(Code::AttemptsExhausted, "the receiver could not be reached in time");

@@ -149,13 +149,18 @@ pub(super) fn repeats_unknown(conn: &Connection, row: &OperationRow) -> Result<b
     Ok(conn.prepare_cached(sql)?.exists(params![row.tenant, row.id.as_bytes(), last.as_bytes(), first])?)
 }
 
+/// An attempt of which it is not certain that it did nothing.
+pub(super) const MAY_HAVE_DONE_IT: &str =
+    "kind = 'effect' AND (result IS NULL OR result NOT IN ('transient', 'rate_limited', 'unauthorized', 'looked'))";
+
 fn unknown_call(conn: &Connection, row: &OperationRow, but: Option<Uuid>) -> Result<bool> {
     let Some(first) = row.first_opened_at else { return Ok(false) };
-    let sql = "SELECT 1 FROM attempts WHERE tenant_id = ?1 AND operation_id = ?2 AND kind = 'effect' AND opened_at >= ?3 \
-               AND (?4 IS NULL OR attempt_id <> ?4) \
-               AND (result IS NULL OR result NOT IN ('transient', 'rate_limited', 'unauthorized', 'looked'))";
+    let sql = format!(
+        "SELECT 1 FROM attempts WHERE tenant_id = ?1 AND operation_id = ?2 AND opened_at >= ?3 \
+         AND (?4 IS NULL OR attempt_id <> ?4) AND {MAY_HAVE_DONE_IT}"
+    );
     let but = but.map(|attempt| attempt.as_bytes().to_vec());
-    Ok(conn.prepare_cached(sql)?.exists(params![row.tenant, row.id.as_bytes(), first, but])?)
+    Ok(conn.prepare_cached(&sql)?.exists(params![row.tenant, row.id.as_bytes(), first, but])?)
 }
 
 pub(super) fn operations(conn: &Connection, filter: &OperationFilter) -> Result<Vec<OperationRow>> {

@@ -118,7 +118,10 @@ fn message(conn: &Connection, row: &OperationRow, news: &MessageNews, now: Ms) -
 fn log(conn: &Connection, row: &OperationRow, settle: &Settle, state: State) -> Result<()> {
     let line = line(settle);
     match (&settle.source, &settle.evidence) {
-        (Source::Call { attempt }, _) => close(conn, row, *attempt, &line, state, settle.now),
+        (Source::Call { attempt }, _) => {
+            close(conn, row, *attempt, &line, state, settle.now)?;
+            if line.result == word(Disposition::RateLimited) { fold_limits(conn, row, *attempt) } else { Ok(()) }
+        }
         (_, Evidence::Lost) => match row.attempt_id {
             Some(attempt) => close(conn, row, attempt, &line, state, settle.now),
             None => Ok(()),
@@ -216,6 +219,23 @@ fn fold(conn: &Connection, row: &OperationRow, line: &Line, state: State, now: M
     Ok(true)
 }
 
+/// Calls in a row that were turned away are one line, the last one's, that counts them: a provider may turn away all day.
+fn fold_limits(conn: &Connection, row: &OperationRow, attempt: Uuid) -> Result<()> {
+    let sql = "SELECT attempt_id FROM (SELECT attempt_id, kind, result, code FROM attempts WHERE tenant_id = ?1 AND operation_id = ?2 \
+               AND attempt_id <> ?3 AND opened_at >= ?4 ORDER BY opened_at DESC, attempt_id DESC LIMIT 1) \
+               WHERE kind = 'effect' AND result = ?5 AND code IS (SELECT code FROM attempts WHERE tenant_id = ?1 AND attempt_id = ?3)";
+    let word = word(Disposition::RateLimited);
+    let query = params![row.tenant, row.id.as_bytes(), attempt.as_bytes(), row.first_opened_at, word];
+    let before: Option<Vec<u8>> = conn.prepare_cached(sql)?.query_row(query, |row| row.get(0)).optional()?;
+    let Some(before) = before else { return Ok(()) };
+    let sql = "UPDATE attempts SET count = attempts.count + b.count, opened_at = b.opened_at \
+               FROM attempts b WHERE b.tenant_id = ?1 AND b.attempt_id = ?3 AND attempts.tenant_id = ?1 AND attempts.attempt_id = ?2";
+    conn.prepare_cached(sql)?.execute(params![row.tenant, attempt.as_bytes(), before])?;
+    let sql = "DELETE FROM attempts WHERE tenant_id = ?1 AND attempt_id = ?2";
+    conn.prepare_cached(sql)?.execute(params![row.tenant, before])?;
+    Ok(())
+}
+
 fn insert(conn: &Connection, row: &OperationRow, kind: AttemptKind, line: &Line, state: State, now: Ms) -> Result<()> {
     let (actor_kind, actor_id) = map::actor_columns(&row.actor);
     let sql = "INSERT INTO attempts (tenant_id, attempt_id, operation_id, adapter, action, account, actor_kind, actor_id, kind, money, \
@@ -245,7 +265,7 @@ fn insert(conn: &Connection, row: &OperationRow, kind: AttemptKind, line: &Line,
 pub(super) fn lapse(conn: &Connection, tenant: &str, id: OperationId, now: Ms) -> Result<()> {
     let Some(row) = map::load(conn, tenant, id)? else { return Ok(()) };
     match row.state {
-        State::Held | State::Ready if row.expires_at <= now && row.first_opened_at.is_none() => {
+        State::Held | State::Ready if row.expires_at <= now && read::certainly_nothing_done(conn, &row)? => {
             order::end_too_old(conn, &row, now)
         }
         State::Held => super::dispatch::release(conn, tenant, id, row.expires_at.max(now + 1_000)),
@@ -260,10 +280,14 @@ pub(super) fn lapse(conn: &Connection, tenant: &str, id: OperationId, now: Ms) -
 }
 
 pub(super) fn expire_due(conn: &Connection, now: Ms) -> Result<usize> {
-    let sql = "SELECT tenant_id, operation_id FROM operations WHERE state IN ('held', 'ready') AND expires_at <= ?1 \
-               AND first_opened_at IS NULL LIMIT ?2";
+    let sql = format!(
+        "SELECT o.tenant_id, o.operation_id FROM operations o WHERE o.state IN ('held', 'ready') AND o.expires_at <= ?1 \
+         AND (o.first_opened_at IS NULL OR NOT EXISTS (SELECT 1 FROM attempts a WHERE a.tenant_id = o.tenant_id \
+         AND a.operation_id = o.operation_id AND a.opened_at >= o.first_opened_at AND {})) LIMIT ?2",
+        read::MAY_HAVE_DONE_IT
+    );
     let due: Vec<(String, Vec<u8>)> = conn
-        .prepare_cached(sql)?
+        .prepare_cached(&sql)?
         .query_map([now, EXPIRE_MAX], |row| Ok((row.get(0)?, row.get(1)?)))?
         .collect::<rusqlite::Result<_>>()?;
     for (tenant, id) in &due {

@@ -10,6 +10,7 @@ mod events;
 mod evidence;
 mod feed;
 mod keys;
+mod limits;
 mod oauth;
 mod order;
 mod parents;
