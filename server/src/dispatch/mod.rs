@@ -37,6 +37,7 @@ pub mod webhook;
 use policy::BREAKER_FAILURES;
 
 pub use errand::errand;
+pub use reports::ADOPTED;
 pub use step::step;
 
 /// Calls that may be open at once in one process.
@@ -218,7 +219,6 @@ mod tests {
     }
 
     #[test]
-    #[test]
     fn a_provider_whose_breaker_has_opened_is_probed_by_one_call_alone_until_one_succeeds() {
         let in_use = InUse::default();
         let free = |failures: u32| free_slots(8, &lane("mpesa", failures), &in_use, false);
@@ -231,6 +231,7 @@ mod tests {
         assert_eq!(free(0), 5, "a success opens it");
     }
 
+    #[test]
     fn receivers_that_hang_leave_half_of_the_slots_to_the_providers() {
         let in_use = InUse::default();
         let free = |adapter: &str| free_slots(4, &lane(adapter, 0), &in_use, false);

@@ -9,6 +9,9 @@ use crate::{
     store::{self, Evidence, OperationRow, WebhookEventRow},
 };
 
+/// In a reference: the call's answer was lost, and a report said that it was taken.
+pub const ADOPTED: &str = "adopted";
+
 /// A delivery report of the very call whose answer was lost: what its adapter makes of it.
 pub(super) fn reported(app: &App, event: &WebhookEventRow, row: &OperationRow, news: &MessageNews) -> Option<Answer> {
     let lost = matches!(row.state, State::Waiting | State::Unresolved) && row.reference.is_none();
@@ -23,13 +26,16 @@ pub(super) fn reported(app: &App, event: &WebhookEventRow, row: &OperationRow, n
 }
 
 /// A delivery report whose id we never learnt: of the one message of unknown outcome to that recipient. The call was taken; of
-/// its other recipients nothing is known.
+/// its other recipients nothing is known until their own reports come.
 pub(super) async fn adopt(app: &App, event: &WebhookEventRow) -> store::Result<Option<(OperationRow, Evidence)>> {
     let (Some(correlation), News::Message(news)) = (&event.correlation, &event.news) else { return Ok(None) };
     let found = app.store.ambiguous_by_correlation(&event.tenant, &event.adapter, correlation).await?;
     // A report older than the call cannot be about it.
-    let found = found.filter(|row| row.first_opened_at.is_some_and(|opened| event.received_at >= opened));
-    let Some(row) = found else { return Ok(None) };
+    let after_call = |row: &OperationRow| row.first_opened_at.is_some_and(|opened| event.received_at >= opened);
+    let Some(row) = found.filter(after_call) else {
+        let adopted = app.store.adopted_by_correlation(&event.tenant, &event.adapter, correlation).await?;
+        return Ok(adopted.filter(after_call).map(|row| (row, Evidence::Message(news.clone()))));
+    };
     let to = match check_payload(&row.adapter, &row.action, row.version, &row.payload) {
         Ok(Payload::MessageSend(send)) => send.to.0.iter().map(|to| to.as_str().to_owned()).collect(),
         Ok(_) | Err(_) => vec![correlation.clone()],
@@ -38,7 +44,7 @@ pub(super) async fn adopt(app: &App, event: &WebhookEventRow) -> store::Result<O
     let outcome =
         serde_json::to_value(MessagesOutcome { messages }).map_err(|error| store::Error::Damaged(error.to_string()))?;
     let ranks = serde_json::json!({ news.id.clone(): news.rank });
-    let reference = Some(Reference::new(news.id.clone()).with("ranks", ranks));
+    let reference = Some(Reference::new(news.id.clone()).with("ranks", ranks).with(ADOPTED, true));
     Ok(Some((row, Evidence::Answer(Answer::Succeeded { outcome, reference, receipt: None }))))
 }
 

@@ -231,6 +231,9 @@ pub trait Store: Send + Sync {
     /// The one operation of unknown outcome with this among its correlations; `None` if there is none or more than one.
     async fn ambiguous_by_correlation(&self, tenant: &str, adapter: &str, correlation: &str) -> Result<Option<OperationRow>>;
 
+    /// The one operation whose lost answer a delivery report made up for, and whose recipient of this correlation has no id yet.
+    async fn adopted_by_correlation(&self, tenant: &str, adapter: &str, correlation: &str) -> Result<Option<OperationRow>>;
+
     // ---- reading
 
     /// One operation; also by an id that was a duplicate of it.

@@ -117,5 +117,13 @@ async fn a_text_to_many_whose_answer_was_lost_is_known_by_the_first_report_and_n
     assert_eq!(to, [AMINA, BARAKA]);
     assert!(told.iter().any(|message| message["status"] == "delivered"));
     assert_eq!([AMINA, BARAKA].map(|to| sent(&world, to).len()), [1, 1]);
-    assert_eq!(world.row(record.id).await.attempts, 1);
+    eventually("each report is taken", async || {
+        messages(world.row(record.id).await.outcome).iter().all(|message| message["status"] == "delivered")
+    })
+    .await;
+    let row = world.row(record.id).await;
+    for (message, to) in messages(row.outcome).iter().zip([AMINA, BARAKA]) {
+        assert_eq!((message["to"].as_str(), message["id"].as_str()), (Some(to), sent(&world, to)[0].provider_id.as_deref()));
+    }
+    assert_eq!(row.attempts, 1);
 }

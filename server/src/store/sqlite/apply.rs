@@ -109,11 +109,13 @@ pub(super) fn merge_reference(conn: &Connection, row: &OperationRow, more: &Refe
     let sql = "UPDATE operations SET reference_id = ?3, reference_data = ?4 WHERE tenant_id = ?1 AND operation_id = ?2";
     conn.prepare_cached(sql)?.execute(params![row.tenant, row.id.as_bytes(), more.id, map::to_json(&data)?])?;
     let also = more.data.get("message_ids").and_then(|ids| ids.as_array()).into_iter().flatten().filter_map(|id| id.as_str());
+    std::iter::once(more.id.as_str()).chain(also).try_for_each(|reference| name(conn, row, reference))
+}
+
+/// What the provider's news will call it, too.
+pub(super) fn name(conn: &Connection, row: &OperationRow, reference: &str) -> Result<()> {
     let sql = "INSERT INTO provider_references (tenant_id, adapter, reference, operation_id) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING";
-    let mut statement = conn.prepare_cached(sql)?;
-    for reference in std::iter::once(more.id.as_str()).chain(also) {
-        statement.execute(params![row.tenant, row.adapter, reference, row.id.as_bytes()])?;
-    }
+    conn.prepare_cached(sql)?.execute(params![row.tenant, row.adapter, reference, row.id.as_bytes()])?;
     Ok(())
 }
 

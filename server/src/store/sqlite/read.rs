@@ -90,12 +90,32 @@ pub(super) fn ambiguous_by_correlation(
         "SELECT {OPERATION} FROM operations WHERE tenant_id = ?1 AND adapter = ?2 AND {CORRELATES} \
          AND ambiguous_at IS NOT NULL AND state = 'waiting' AND reference_id IS NULL LIMIT 2"
     );
-    let mut statement = conn.prepare_cached(&sql)?;
-    let rows: Vec<OperationRow> =
-        statement.query_and_then([tenant, adapter, correlation], map::operation)?.collect::<Result<_>>()?;
+    only_one_meant(conn, &sql, [tenant, adapter, correlation])
+}
+
+/// Of those that a delivery report said to be taken, the one that knows no id for this recipient yet.
+pub(super) fn adopted_by_correlation(
+    conn: &Connection,
+    tenant: &str,
+    adapter: &str,
+    correlation: &str,
+) -> Result<Option<OperationRow>> {
+    let sql = format!(
+        "SELECT {OPERATION} FROM operations WHERE tenant_id = ?1 AND adapter = ?2 AND {CORRELATES} \
+         AND state = 'succeeded' AND reference_data ->> '$.adopted' = 1 \
+         AND EXISTS (SELECT 1 FROM json_each(outcome, '$.messages') m \
+         WHERE m.value ->> '$.to' = ?3 AND m.value ->> '$.id' IS NULL) LIMIT 2"
+    );
+    only_one_meant(conn, &sql, [tenant, adapter, correlation])
+}
+
+/// The only one found (by tenant, adapter, correlation), if no other can be meant.
+fn only_one_meant(conn: &Connection, sql: &str, by: [&str; 3]) -> Result<Option<OperationRow>> {
+    let mut statement = conn.prepare_cached(sql)?;
+    let rows: Vec<OperationRow> = statement.query_and_then(by, map::operation)?.collect::<Result<_>>()?;
     let mut rows = rows.into_iter();
     match (rows.next(), rows.next()) {
-        (Some(only), None) if !another_may_be_meant(conn, &only, correlation)? => Ok(Some(only)),
+        (Some(only), None) if !another_may_be_meant(conn, &only, by[2])? => Ok(Some(only)),
         _ => Ok(None),
     }
 }

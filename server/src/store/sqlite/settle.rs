@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::{apply, feed, map, order, read, subscriptions};
 use crate::{
     adapters::{Answer, Disposition, MessageNews, Reference},
-    dispatch::policy,
+    dispatch::{ADOPTED, policy},
     store::{AttemptKind, Evidence, Ms, OperationRow, Resolution, Result, Settle, Settled, Source},
 };
 
@@ -83,21 +83,28 @@ fn late_receipt(conn: &Connection, row: &OperationRow, reference: &Reference, no
     feed::publish(conn, &row.tenant, row.id, now)
 }
 
-/// A message's delivery: changes its entry in the outcome, upwards only, for the recipient that is stored.
+/// A message's delivery: changes its entry in the outcome, upwards only, for the recipient that is stored. Where the call's answer
+/// was lost, the first report of a recipient brings its id.
 fn message(conn: &Connection, row: &OperationRow, news: &MessageNews, now: Ms) -> Result<()> {
     let Some(mut outcome) = row.outcome.clone() else { return Ok(()) };
     let Some(reference) = &row.reference else { return Ok(()) };
     let known = reference.data.get("ranks").and_then(|ranks| ranks.get(&news.id)).and_then(Value::as_u64).unwrap_or(0);
     let Some(entries) = outcome.get_mut("messages").and_then(Value::as_array_mut) else { return Ok(()) };
-    let Some(entry) = entries.iter_mut().find(|entry| entry["id"] == news.id.as_str()) else { return Ok(()) };
+    let adopted = reference.data.get(ADOPTED).is_some_and(|adopted| adopted == true);
+    let by_id = entries.iter().position(|entry| entry["id"] == news.id.as_str());
+    let without_id = |entry: &Value| entry["id"].is_null() && news.to.as_deref().is_some_and(|to| entry["to"] == to);
+    let first = by_id.is_none();
+    let found = by_id.or_else(|| entries.iter().position(without_id).filter(|_| adopted));
+    let Some(entry) = found.and_then(|at| entries.get_mut(at)) else { return Ok(()) };
     let named = news.to.as_deref().is_none_or(|to| entry["to"] == to);
-    let climbs = u64::from(news.rank) > known;
+    let climbs = first || u64::from(news.rank) > known;
     // What it cost is booked once, whichever report tells it.
     let cost = news.cost.as_ref().filter(|_| entry.get("cost").is_none_or(Value::is_null));
     if !named || !(climbs || cost.is_some()) {
         return Ok(());
     }
     if let Some(entry) = entry.as_object_mut() {
+        entry.insert("id".to_owned(), Value::from(news.id.clone()));
         if climbs {
             entry.insert("status".to_owned(), Value::from(news.status.clone()));
             // Why it was lower is no news any more.
@@ -111,6 +118,9 @@ fn message(conn: &Connection, row: &OperationRow, news: &MessageNews, now: Ms) -
     ranks[&news.id] = Value::from(u64::from(news.rank).max(known));
     let sql = "UPDATE operations SET outcome = ?3, reference_data = ?4 WHERE tenant_id = ?1 AND operation_id = ?2";
     conn.prepare_cached(sql)?.execute(params![row.tenant, row.id.as_bytes(), map::to_json(&outcome)?, map::to_json(&data)?])?;
+    if first {
+        apply::name(conn, row, &news.id)?;
+    }
     feed::publish(conn, &row.tenant, row.id, now)
 }
 

@@ -331,6 +331,10 @@ impl Store for SqliteStore {
         self.read(|conn| read::operation_by_reference(conn, tenant, adapter, reference)).await
     }
 
+    async fn adopted_by_correlation(&self, tenant: &str, adapter: &str, correlation: &str) -> Result<Option<OperationRow>> {
+        self.read(|conn| read::adopted_by_correlation(conn, tenant, adapter, correlation)).await
+    }
+
     async fn ambiguous_by_correlation(&self, tenant: &str, adapter: &str, correlation: &str) -> Result<Option<OperationRow>> {
         self.read(|conn| read::ambiguous_by_correlation(conn, tenant, adapter, correlation)).await
     }

@@ -115,7 +115,7 @@ pub(super) fn events_for(conn: &Connection, tenant: &str, id: OperationId) -> Re
                FROM operations o JOIN webhook_events e ON e.tenant_id = o.tenant_id AND e.adapter = o.adapter AND e.state = 'open' \
                WHERE o.tenant_id = ?1 AND o.operation_id = ?2 AND (e.reference IN (SELECT r.reference FROM provider_references r \
                WHERE r.tenant_id = ?1 AND r.adapter = o.adapter AND r.operation_id = ?2) \
-               OR (o.ambiguous_at IS NOT NULL AND instr(',' || o.correlation || ',', ',' || e.correlation || ',') > 0) \
+               OR ((o.ambiguous_at IS NOT NULL OR o.reference_data ->> '$.adopted' = 1) AND instr(',' || o.correlation || ',', ',' || e.correlation || ',') > 0) \
                OR e.attempt_id IN (SELECT a.attempt_id FROM attempts a WHERE a.tenant_id = ?1 AND a.operation_id = ?2)) \
                ORDER BY e.event_row LIMIT 100";
     let mut statement = conn.prepare_cached(sql)?;

@@ -1,6 +1,7 @@
 //! Webhooks as they are stored. Findings 17 and 18.
 
 use serde_json::json;
+use tarishi_protocol::State;
 
 use super::{
     answers::{MESSAGES, RESENDABLE, failure, waiting},
@@ -8,6 +9,7 @@ use super::{
 };
 use crate::{
     adapters::{Answer, Disposition, MessageNews, News, Reference},
+    dispatch::ADOPTED,
     store::{EventState, Evidence, Source, Store as _, WebhookEventRow, WebhookRow},
 };
 
@@ -170,6 +172,58 @@ async fn a_report_is_not_offered_while_another_call_may_be_meant() {
 
     desk.answer(one.id, open, waiting(Some("ATXid_1"))).await;
     assert_eq!(asked().await.unwrap().unwrap().id, two.id, "its late answer says that it was another");
+}
+
+/// Of a call to many whose answer was lost each recipient's own report is taken, also after the first has settled it.
+#[tokio::test]
+async fn the_later_reports_of_a_call_whose_answer_was_lost_fill_their_recipients_entries() {
+    let desk = Desk::open().await;
+    let (amina, baraka) = ("+254711000111", "+254733000222");
+    let many = desk.sms_to(&json!([amina, baraka]), "many");
+    desk.send("d1", &many).await;
+    let attempt = desk.call(many.id).await;
+    desk.settle(many.id, Source::Call { attempt }, failure(Disposition::Ambiguous), MESSAGES).await;
+    let messages =
+        json!([{ "to": amina, "id": "m1", "status": "delivered" }, { "to": baraka, "id": null, "status": "unknown" }]);
+    let reference = Some(Reference::new("m1").with("ranks", json!({ "m1": 6 })).with(ADOPTED, true));
+    let first = Answer::Succeeded { outcome: json!({ "messages": messages }), reference, receipt: None };
+    desk.settle(many.id, Source::Webhook, Evidence::Answer(first), MESSAGES).await;
+    let asked = async |to: &str| desk.store.adopted_by_correlation(T, "sms", to).await.unwrap().map(|row| row.id);
+    assert_eq!((asked(amina).await, asked(baraka).await), (None, Some(many.id)));
+    let report = async |id: &str, to: &str, status: &str, rank: u8| {
+        let (to, reason) = (Some(to.to_owned()), (status == "failed").then(|| "UserInBlackList".to_owned()));
+        let news = MessageNews { id: id.to_owned(), status: status.to_owned(), rank, to, reason, cost: None };
+        desk.settle(many.id, Source::Webhook, Evidence::Message(news), MESSAGES).await;
+        desk.row(many.id).await.outcome.unwrap()["messages"].clone()
+    };
+
+    assert_eq!(report("m9", "+254722000333", "delivered", 6).await, messages, "nobody that we wrote to");
+    report("m2", baraka, "sent", 1).await;
+    assert_eq!(asked(baraka).await, None, "its id is known now");
+    assert_eq!(desk.store.operation_by_reference(T, "sms", "m2").await.unwrap().unwrap().id, many.id);
+    report("m3", baraka, "delivered", 6).await;
+    let told = report("m2", baraka, "failed", 5).await;
+    let second = json!({ "to": baraka, "id": "m2", "status": "failed", "reason": "UserInBlackList" });
+    assert_eq!(told, json!([messages[0], second]));
+    let one = desk.row(many.id).await;
+    assert_eq!((one.state, one.attempts), (State::Succeeded, 1));
+}
+
+/// A recipient without an id in an answer that came is nobody's to guess.
+#[tokio::test]
+async fn a_report_fills_no_entry_of_a_call_that_was_answered() {
+    let desk = Desk::open().await;
+    let sms = desk.sms("one");
+    desk.send("d1", &sms).await;
+    let messages = json!([{ "to": "+254711000111", "status": "unknown" }]);
+    let reference = Some(Reference::new("m1"));
+    desk.run(sms.id, Answer::Succeeded { outcome: json!({ "messages": messages }), reference, receipt: None }).await;
+    assert!(desk.store.adopted_by_correlation(T, "sms", "+254711000111").await.unwrap().is_none());
+    let to = Some("+254711000111".to_owned());
+    let news = MessageNews { id: "m2".to_owned(), status: "delivered".to_owned(), rank: 6, to, reason: None, cost: None };
+    desk.settle(sms.id, Source::Webhook, Evidence::Message(news), MESSAGES).await;
+
+    assert_eq!(desk.row(sms.id).await.outcome.unwrap()["messages"], messages);
 }
 
 /// What a message cost is booked once, by whichever report tells it, and a reason ends with the status that it was about.
