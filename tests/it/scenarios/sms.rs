@@ -127,3 +127,18 @@ async fn a_text_to_many_whose_answer_was_lost_is_known_by_the_first_report_and_n
     }
     assert_eq!(row.attempts, 1);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_recipient_that_could_not_be_sent_to_now_is_told_as_one_to_try_again() {
+    let world = World::start().await;
+    let phone = world.phone("phone", "amina").await;
+    let armed = world.hosted.sandbox.add_fault(fault().matching(BARAKA).result("500"));
+    let told = messages(done(&phone, send(&json!([AMINA, BARAKA]))).await.outcome);
+    assert_eq!(told[1]["status"], "failed");
+    assert!(told[1]["reason"].as_str().unwrap().starts_with("retryable: "), "{}", told[1]);
+
+    world.hosted.sandbox.remove_fault(armed);
+    let again = done(&phone, send(&json!(BARAKA))).await;
+    assert_eq!(again.state, DeviceState::Succeeded);
+    assert_eq!([AMINA, BARAKA].map(|to| sent(&world, to).len()), [1, 1]);
+}

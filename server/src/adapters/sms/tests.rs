@@ -141,6 +141,31 @@ fn a_mixed_answer_is_told_recipient_by_recipient_in_the_order_asked() {
 }
 
 #[test]
+fn a_recipient_that_could_not_be_sent_to_now_is_told_so_and_the_others_are_not_sent_to_again() {
+    let to = ["+254711000111", "+254733000222"];
+    let answer = |codes: [i64; 2]| {
+        let recipient =
+            |number: &str, code: i64| json!({ "statusCode": code, "number": number, "status": "Word", "messageId": "None" });
+        let recipients = [recipient(to[0], codes[0]), recipient(to[1], codes[1])];
+        read(201, &json!({ "SMSMessageData": { "Message": "", "Recipients": recipients } }).to_string(), &to)
+    };
+    for code in [407, 409, 500, 501] {
+        let (outcome, _) = outcome(answer([101, code]));
+        let second = json!({ "to": to[1], "status": "failed", "reason": "retryable: Word" });
+        assert_eq!((&outcome["messages"][0]["status"], &outcome["messages"][1]), (&json!("accepted"), &second), "{code}");
+        // Nobody got anything: all of the call is tried again.
+        for other in [code, 403] {
+            assert_eq!(answer([other, code]).unwrap_err().disposition, Disposition::Transient, "{other} {code}");
+        }
+    }
+    for code in [402, 403, 404, 405, 406, 502] {
+        let (outcome, _) = outcome(answer([101, code]));
+        let second = json!({ "to": to[1], "status": "rejected", "reason": "Word" });
+        assert_eq!(outcome["messages"][1], second, "{code}");
+    }
+}
+
+#[test]
 fn an_answer_without_recipients_is_read_by_its_summary() {
     let empty = |message: &str| json!({ "SMSMessageData": { "Message": message, "Recipients": [] } }).to_string();
     for (message, disposition) in [

@@ -15,6 +15,9 @@ const ROUTE_RETRY: Duration = Duration::from_secs(60);
 /// "Do not disturb": until the window opens, in steps of this.
 const QUIET_RETRY: Duration = Duration::from_secs(3_600);
 
+/// Before the reason of a recipient that was sent nothing now and may be sent to again, while others of the call got theirs.
+const RETRYABLE: &str = "retryable: ";
+
 /// The form of a send. `+` and `,` must be escaped, which every form encoder does.
 pub(super) fn send_form(config: &Config<'_>, to: &[Phone], message: &str, from: Option<&str>) -> Vec<(&'static str, String)> {
     let to: Vec<&str> = to.iter().map(Phone::as_str).collect();
@@ -139,13 +142,17 @@ fn entry(phone: &Phone, recipients: &[Value], parts: usize) -> Entry {
         id: Some(text("messageId")).filter(|id| !id.is_empty() && *id != "None").map(str::to_owned),
         status: match class {
             Class::Accepted => "accepted",
-            Class::Refused | Class::Retry(_) | Class::Account => "rejected",
+            Class::Refused | Class::Account => "rejected",
+            Class::Retry(_) => "failed",
             Class::Unknown => "unknown",
         }
         .to_owned(),
         parts: accepted.then(|| counted.or_else(|| parts.try_into().ok())).flatten(),
         cost: Some(text("cost")).filter(|cost| is_cost(cost)).map(str::to_owned),
-        reason: (!accepted).then(|| name.clone()),
+        reason: (!accepted).then(|| match class {
+            Class::Retry(_) => format!("{RETRYABLE}{name}"),
+            Class::Accepted | Class::Refused | Class::Account | Class::Unknown => name.clone(),
+        }),
     };
     Entry { class, code: code.map_or_else(|| "none".to_owned(), |code| code.to_string()), name, status, found: found.is_some() }
 }
