@@ -92,6 +92,17 @@ fn an_adapter_describes_itself_as_the_catalog_knows_it() {
     }
 }
 
+#[test]
+fn every_action_with_an_effect_says_what_a_person_checks_when_nobody_knows() {
+    for (name, adapter) in registry() {
+        for action in adapter.descriptor().actions.iter().filter(|action| action.has_effect) {
+            let hint = adapter.look_for(action.name);
+            assert!((20..=160).contains(&hint.len()), "{name} {}: {hint}", action.name);
+            assert!(!hint.ends_with('.') && hint.starts_with(|c: char| c.is_lowercase()), "{name} {}: {hint}", action.name);
+        }
+    }
+}
+
 fn env_name(prefix: &str, name: &str) -> String {
     format!("{prefix}{}", name.to_ascii_uppercase())
 }

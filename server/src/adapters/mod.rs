@@ -88,6 +88,12 @@ pub trait Adapter: Send + Sync {
     /// What follows an unknown outcome of this action, with this tenant's waits.
     fn recovery(&self, action: &str, settings: &Settings) -> Recovery;
 
+    /// What a person checks when nobody knows what this action did, in a sentence of [`Descriptor::docs`]; it is told with every
+    /// such operation. Needed for each action with an effect.
+    fn look_for(&self, _action: &str) -> &'static str {
+        ""
+    }
+
     /// Checks a tenant's settings before they are stored or used.
     ///
     /// # Errors

@@ -26,6 +26,7 @@ pub(super) fn rules(app: &App, adapter: &dyn Adapter, action: &str, settings: &S
         retry: app.config.retry(adapter.descriptor().name, action),
         max_hold_ms: app.config.max_hold_ms,
         max_wait_ms: longest(app.config.max_wait_ms, adapter.max_wait(action)),
+        look_for: adapter.look_for(action),
         jitter: rand::rng().random_range(0.0..1.0),
     }
 }

@@ -54,7 +54,13 @@ async fn a_payment_that_nobody_can_be_asked_about_is_shown_to_a_human() {
     let record = enqueue(&phone, intent.operation()).await;
 
     let unresolved = until(&phone, record.id, |state| state == DeviceState::Unresolved).await;
-    assert_eq!(unresolved.problem.unwrap().code, "outcome_unknown");
+    let problem = unresolved.problem.unwrap();
+    assert_eq!(problem.code, "outcome_unknown");
+    assert!(
+        problem.detail.contains("; to check: look for the payment in the M-Pesa organisation portal"),
+        "{}",
+        problem.detail
+    );
     assert_eq!(effect_calls(&world, record.id).await, 1);
 
     let entry = world.ledger_of(&intent).remove(0);

@@ -49,6 +49,10 @@ impl Adapter for Echo {
         Recovery::Query { settle_after: config::settle_after(settings).unwrap_or(config::SETTLE_AFTER) }
     }
 
+    fn look_for(&self, _action: &str) -> &'static str {
+        "listen at Echo's console for the text, by its key"
+    }
+
     fn check_settings(&self, settings: &Settings) -> Result<(), AdapterError> {
         Config::read(settings)?;
         config::settle_after(settings).map(drop)

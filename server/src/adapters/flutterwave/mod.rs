@@ -71,6 +71,15 @@ impl Adapter for Flutterwave {
         }
     }
 
+    fn look_for(&self, action: &str) -> &'static str {
+        match action {
+            "refund" => "look at the refunds of the transaction in Flutterwave's dashboard",
+            _ => {
+                "look for the payment in Flutterwave's dashboard, by the payer, the amount and the time; there may be more than one"
+            }
+        }
+    }
+
     fn check_settings(&self, settings: &Settings) -> Result<(), AdapterError> {
         config::check(settings)
     }

@@ -66,6 +66,13 @@ impl Adapter for GoogleDrive {
         Recovery::ResendSameKey { window: WINDOW }
     }
 
+    fn look_for(&self, action: &str) -> &'static str {
+        match action {
+            "delete" => "look in Drive whether something is still at the path",
+            _ => "look in Drive for the file at its path, or for its app property op",
+        }
+    }
+
     fn check_settings(&self, settings: &Settings) -> Result<(), AdapterError> {
         config::check(settings)
     }

@@ -61,6 +61,13 @@ impl Adapter for LocalStorage {
         Recovery::ResendSameKey { window: WINDOW }
     }
 
+    fn look_for(&self, action: &str) -> &'static str {
+        match action {
+            "delete" => "look in the folder of the tenant whether the file is still there",
+            _ => "look in the folder of the tenant for the file at its path, and compare its size",
+        }
+    }
+
     fn check_settings(&self, settings: &Settings) -> Result<(), AdapterError> {
         config::root(settings).map(drop)
     }

@@ -81,6 +81,14 @@ impl Adapter for Moodle {
         }
     }
 
+    fn look_for(&self, action: &str) -> &'static str {
+        match action {
+            "create_course" => "search the site for the course's idnumber and short name; of several remove all but one",
+            "enroll" => "look at the course's participants",
+            _ => "look at the gradebook of the course",
+        }
+    }
+
     fn check_settings(&self, settings: &Settings) -> Result<(), AdapterError> {
         Config::read(settings).map(drop)
     }

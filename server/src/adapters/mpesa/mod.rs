@@ -76,6 +76,13 @@ impl Adapter for Mpesa {
         Recovery::Receipts { wait, then: Then::Unresolved }
     }
 
+    fn look_for(&self, action: &str) -> &'static str {
+        match action {
+            "refund" => "look the payment's receipt up in the M-Pesa organisation portal: is its reversal there?",
+            _ => "look for the payment in the M-Pesa organisation portal, by the payer's phone, the amount and the time",
+        }
+    }
+
     fn check_settings(&self, settings: &Settings) -> Result<(), AdapterError> {
         config::check(settings)
     }

@@ -81,6 +81,13 @@ impl Adapter for Pesapal {
         }
     }
 
+    fn look_for(&self, action: &str) -> &'static str {
+        match action {
+            "refund" => "look in Pesapal's dashboard whether the refund was requested and approved",
+            _ => "look for the order in Pesapal's dashboard, by the payer, the amount and the time",
+        }
+    }
+
     fn check_settings(&self, settings: &Settings) -> Result<(), AdapterError> {
         config::check(settings)
     }

@@ -58,6 +58,10 @@ impl Adapter for Push {
         Recovery::ResendSameKey { window: RESEND_WINDOW }
     }
 
+    fn look_for(&self, _action: &str) -> &'static str {
+        "ask the user whether the notification came, or send it anew"
+    }
+
     fn check_settings(&self, settings: &Settings) -> Result<(), AdapterError> {
         config::check(settings)
     }

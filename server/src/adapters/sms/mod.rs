@@ -58,6 +58,10 @@ impl Adapter for Sms {
         Recovery::Receipts { wait: wait.unwrap_or(DEADLINE), then }
     }
 
+    fn look_for(&self, _action: &str) -> &'static str {
+        "look for the text among the sent messages in Africa's Talking's dashboard, by the recipient and the time"
+    }
+
     fn check_settings(&self, settings: &Settings) -> Result<(), AdapterError> {
         config::check(settings)
     }

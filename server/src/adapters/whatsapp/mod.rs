@@ -63,6 +63,10 @@ impl Adapter for WhatsApp {
         Recovery::Receipts { wait: config::receipt_wait(settings), then }
     }
 
+    fn look_for(&self, _action: &str) -> &'static str {
+        "look at the chat in WhatsApp Manager, or ask the recipient"
+    }
+
     fn check_settings(&self, settings: &Settings) -> Result<(), AdapterError> {
         config::check(settings)
     }

@@ -25,6 +25,8 @@ pub struct Rules {
     pub max_hold_ms: Ms,
     /// How long an operation may wait for its provider before a human is asked.
     pub max_wait_ms: Ms,
+    /// What a person checks when nobody knows what was done.
+    pub look_for: &'static str,
     /// A number in 0..1 for this decision's jitter.
     pub jitter: f64,
 }

@@ -52,6 +52,7 @@ fn rules(recovery: Recovery) -> Rules {
         retry: Retry { attempts_max: 3, base_ms: 1_000, factor: 2.0, cap_ms: 10_000, ..Retry::DEFAULT },
         max_hold_ms: 72 * 3_600_000,
         max_wait_ms: 72 * 3_600_000,
+        look_for: "look in the portal",
         jitter: 1.0,
     }
 }

@@ -11,8 +11,15 @@ use crate::{
 };
 
 /// Writes what was decided about an operation; gives the state it is in now.
-pub(super) fn apply(conn: &Connection, row: &OperationRow, source: &Source, decision: Decision, now: Ms) -> Result<State> {
-    let decision = guard_receipt(conn, row, decision, now)?;
+pub(super) fn apply(
+    conn: &Connection,
+    row: &OperationRow,
+    source: &Source,
+    decision: Decision,
+    look_for: &str,
+    now: Ms,
+) -> Result<State> {
+    let decision = with_hint(guard_receipt(conn, row, decision, now)?, look_for);
     let state = decision.state.unwrap_or(row.state);
     write(conn, row, source, &decision, state, now)?;
     if let Some(reference) = &decision.reference {
@@ -58,6 +65,18 @@ fn guard_receipt(conn: &Connection, row: &OperationRow, decision: Decision, now:
         next_at: Some(now + 72 * 3_600_000),
         ..Decision::default()
     })
+}
+
+/// Whoever is asked what became of it is told where to look.
+fn with_hint(decision: Decision, look_for: &str) -> Decision {
+    let hinted = |problem: Problem| match problem.detail.contains(look_for) {
+        true => problem,
+        false => Problem { detail: format!("{}; to check: {look_for}", problem.detail), ..problem },
+    };
+    match decision.state {
+        Some(State::Unresolved) => Decision { problem: decision.problem.map(hinted), ..decision },
+        _ => decision,
+    }
 }
 
 fn write(conn: &Connection, row: &OperationRow, source: &Source, decision: &Decision, state: State, now: Ms) -> Result<()> {

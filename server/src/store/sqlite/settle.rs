@@ -30,7 +30,7 @@ pub(super) fn settle(conn: &Connection, settle: &Settle) -> Result<Settled> {
         before
     } else {
         match policy::decide(&row, &settle.source, &settle.evidence, &settle.rules, settle.now) {
-            Some(decision) => apply::apply(conn, &row, &settle.source, decision, settle.now)?,
+            Some(decision) => apply::apply(conn, &row, &settle.source, decision, settle.rules.look_for, settle.now)?,
             None => {
                 keep_reference(conn, &row, &settle.evidence, settle.now)?;
                 before

@@ -209,3 +209,26 @@ async fn what_is_run_again_has_no_name_at_the_provider_yet() {
     assert_eq!((row.state, row.reference, row.effect_number), (State::Ready, None, 1));
     assert!(desk.store.operation_by_reference(T, "mpesa", "ws_CO_1").await.unwrap().is_some());
 }
+
+/// Whoever is asked what became of it is told where to look, whatever made it a human's.
+#[tokio::test]
+async fn whatever_nobody_knows_of_says_where_to_look() {
+    let desk = Desk::open().await;
+    let overdue = desk.charge("fee-1", "FEE-1");
+    let twice = desk.charge("fee-2", "FEE-2");
+    let first = desk.charge("fee-3", "FEE-3");
+    desk.send_all("d1", &[&overdue, &twice, &first]).await;
+    let attempt = desk.call(overdue.id).await;
+    desk.settle(overdue.id, Source::Call { attempt }, failure(Disposition::Ambiguous), MONEY).await;
+    desk.settle(overdue.id, Source::Poll, Evidence::ReceiptOverdue, MONEY).await;
+    desk.run(first.id, paid("TKL1")).await;
+    let attempt = desk.open_attempt(twice.id).await.unwrap();
+    desk.settle(twice.id, Source::Call { attempt }, Evidence::Answer(paid("TKL1")), MONEY).await;
+
+    for id in [overdue.id, twice.id] {
+        let row = desk.row(id).await;
+        let detail = row.problem.unwrap().detail;
+        assert_eq!(row.state, State::Unresolved);
+        assert!(detail.ends_with("; to check: look in the portal"), "{detail}");
+    }
+}
