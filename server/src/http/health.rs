@@ -42,6 +42,8 @@ pub struct AdapterHealth {
     pub latency_ms: Option<Ms>,
     /// `closed` (as it should be), `open` or `half_open`.
     pub breaker: &'static str,
+    /// Nothing is sent until then: by the breaker if that is open, else because the provider asked us to slow down.
+    pub closed_until: Option<DateTime<Utc>>,
     /// When the provider was asked.
     pub checked_at: DateTime<Utc>,
 }
@@ -65,14 +67,20 @@ pub(super) async fn server(State(app): State<Arc<App>>) -> (StatusCode, Json<Val
     (code, Json(json!({ "status": status })))
 }
 
+/// A breaker that is open is `degraded`; a provider that only asked us to slow down is `limited`.
 async fn word(app: &App) -> store::Result<&'static str> {
+    let now = app.clock.now_ms();
+    let mut word = "ok";
     for name in app.adapters.keys() {
         let lane = app.store.lane(DEFAULT_TENANT, name).await?;
-        if breaker(lane.as_ref(), app.clock.now_ms()) == "open" {
+        if breaker(lane.as_ref(), now) == "open" {
             return Ok("degraded");
         }
+        if closed_until(lane.as_ref(), now).is_some() {
+            word = "limited";
+        }
     }
-    Ok("ok")
+    Ok(word)
 }
 
 /// `GET /api/v2/integrations/health/{adapter}` and `/{adapter}/status`.
@@ -103,9 +111,10 @@ pub async fn check(app: &App, tenant: &str, name: &str) -> store::Result<Option<
     let Some(adapter) = app.adapters.get(name) else { return Ok(None) };
     let Some(effective) = app.effective(tenant, name).await? else { return Ok(None) };
     let now = app.clock.now_ms();
-    let breaker = breaker(app.store.lane(tenant, name).await?.as_ref(), now);
+    let lane = app.store.lane(tenant, name).await?;
+    let (breaker, closed_until) = (breaker(lane.as_ref(), now), closed_until(lane.as_ref(), now));
     let health = |status, message, latency_ms, checked_at| {
-        Ok(Some(AdapterHealth { adapter: name.to_owned(), status, message, latency_ms, breaker, checked_at }))
+        Ok(Some(AdapterHealth { adapter: name.to_owned(), status, message, latency_ms, breaker, closed_until, checked_at }))
     };
     if !effective.enabled {
         return health("disabled", "not enabled".to_owned(), None, app.clock.now());
@@ -119,7 +128,8 @@ pub async fn check(app: &App, tenant: &str, name: &str) -> store::Result<Option<
             asked
         }
     };
-    let status = if status == "ok" && breaker != "closed" { "degraded" } else { status };
+    let held_up = breaker != "closed" || closed_until.is_some();
+    let status = if status == "ok" && held_up { "degraded" } else { status };
     health(status, message, Some(latency_ms), checked_at)
 }
 
@@ -139,6 +149,10 @@ async fn ask(app: &App, tenant: &str, adapter: &dyn Adapter, settings: &Settings
         Ok(Health { message, .. }) => ("ok", message),
     };
     Asked { status, message, latency_ms: app.clock.now_ms() - began, checked_at: app.clock.now() }
+}
+
+fn closed_until(lane: Option<&LaneRow>, now: Ms) -> Option<DateTime<Utc>> {
+    lane.filter(|lane| lane.not_before > now).and_then(|lane| DateTime::from_timestamp_millis(lane.not_before))
 }
 
 fn breaker(lane: Option<&LaneRow>, now: Ms) -> &'static str {

@@ -78,3 +78,22 @@ async fn a_provider_that_answers_behind_an_open_breaker_is_degraded() {
     clock.advance(Duration::from_secs(60));
     assert_eq!(breaker().await, is("half_open", "degraded", "ok"));
 }
+
+#[tokio::test]
+async fn a_provider_that_asked_us_to_slow_down_is_told_apart_from_one_that_fails() {
+    let (host, clock, _) = beside_a_provider().await;
+    let key = host.key("default", &["logs:read"]).await;
+    assert_eq!(sms(&host, &key).await["closed_until"], Value::Null);
+    let book = rusqlite::Connection::open(&host.server.app().config.database).unwrap();
+    let lane = "INSERT INTO lanes (tenant_id, adapter, not_before, failures) VALUES ('default', 'sms', ?1, 0)";
+    book.execute(lane, [clock.now_ms() + 60_000]).unwrap();
+
+    let (one, all) = (sms(&host, &key).await, host.get("/health", "").await.json());
+    assert_eq!((&one["breaker"], &one["status"]), (&json!("closed"), &json!("degraded")));
+    assert_eq!(one["closed_until"], json!("2027-01-15T08:01:00Z"));
+    assert_eq!(all, json!({ "status": "limited" }));
+    clock.advance(Duration::from_secs(60));
+    let (one, all) = (sms(&host, &key).await, host.get("/health", "").await.json());
+    assert_eq!((&one["status"], &one["closed_until"]), (&json!("ok"), &Value::Null));
+    assert_eq!(all, json!({ "status": "ok" }));
+}

@@ -46,7 +46,7 @@ pub(super) fn all() -> Map<String, Value> {
         ("LogEntry", object(&log_entry())),
         ("LogDetail", object(&[log_entry(), vec![("attempts", list("LogEntry"))]].concat())),
         ("LogPage", page("logs", "LogEntry")),
-        ("ServerHealth", object(&[("status", words(&["ok", "degraded", "down"]))])),
+        ("ServerHealth", object(&[("status", words(&["ok", "limited", "degraded", "down"]))])),
         ("AdapterHealth", adapter_health()),
     ];
     all.into_iter().map(|(name, schema)| (name.to_owned(), schema)).collect()
@@ -217,6 +217,7 @@ fn adapter_health() -> Value {
         ("message", text()),
         ("latency_ms", maybe(&json!({ "type": "integer" }))),
         ("breaker", words(&["closed", "open", "half_open"])),
+        ("closed_until", maybe(&time())),
         ("checked_at", time()),
     ])
 }
