@@ -14,10 +14,10 @@ use crate::{
     store::{self, EventRow, MESSAGE_RECEIVED, PAYMENT_RECEIVED, WebhookEventRow},
 };
 
-/// Settles one event of any kind; false if it matches nothing yet. It is `fresh` unless it waited for its operation.
-pub(super) async fn settle(app: &App, event: WebhookEventRow, fresh: bool) -> store::Result<bool> {
+/// Settles one event of any kind; false if it matches nothing yet.
+pub(super) async fn settle(app: &App, event: WebhookEventRow) -> store::Result<bool> {
     match &event.news {
-        News::Payment(payment) => take_up(app, &event, payment, fresh).await,
+        News::Payment(payment) => take_up(app, &event, payment).await,
         News::Inbound(message) => tell(app, &event, message).await,
         News::Answer(_) | News::Message(_) | News::Nothing => webhook::settle_one(app, event).await,
     }
@@ -46,16 +46,17 @@ async fn tell(app: &App, event: &WebhookEventRow, message: &InboundNews) -> stor
 }
 
 /// Takes up one payment; false as long as it may be that of a charge which has not ended.
-async fn take_up(app: &App, event: &WebhookEventRow, payment: &PaymentNews, fresh: bool) -> store::Result<bool> {
+async fn take_up(app: &App, event: &WebhookEventRow, payment: &PaymentNews) -> store::Result<bool> {
     let (tenant, adapter) = (event.tenant.as_str(), event.adapter.as_str());
     let mut asked = match &event.reference {
         Some(reference) => app.store.operation_by_reference(tenant, adapter, reference).await?,
         None => None,
     };
     if let Some(charge) = &asked {
-        if fresh {
+        if !event.noted {
             // On record as a claim; what follows from it is the adapter's and the policy's to say.
             Box::pin(webhook::settle_one(app, event.clone())).await?;
+            app.store.note_event(event.id).await?;
         }
         asked = app.store.operation(tenant, charge.id).await?;
     }

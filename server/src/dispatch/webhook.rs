@@ -22,7 +22,7 @@ use crate::{
 
 mod stored;
 
-pub use stored::{Reprocessed, drain, reprocess};
+pub use stored::{RETRY_MAX, Reprocessed, drain, reprocess, retry};
 
 /// A webhook as it came in.
 #[derive(Debug)]
@@ -119,7 +119,7 @@ pub async fn receive(app: &Arc<App>, incoming: Incoming) -> Result<Reply, Proble
     let app = Arc::clone(app);
     tokio::spawn(async move {
         for event in events {
-            settle(&app, event, true).await;
+            settle(&app, event).await;
         }
     });
     Ok(read.reply)
@@ -166,6 +166,7 @@ fn row(addressee: &Addressee, event: HookEvent, now: store::Ms) -> WebhookEventR
         event_id: event.event_id,
         correlation: event.correlation,
         news: event.news,
+        noted: false,
         received_at: now,
     }
 }
@@ -176,14 +177,14 @@ fn row(addressee: &Addressee, event: HookEvent, now: store::Ms) -> WebhookEventR
 /// The store's.
 pub(super) async fn matching(app: &App, tenant: &str, id: OperationId) -> store::Result<()> {
     for event in app.store.events_for(tenant, id).await? {
-        settle(app, event, false).await;
+        settle(app, event).await;
     }
     Ok(())
 }
 
-async fn settle(app: &App, event: WebhookEventRow, fresh: bool) {
+async fn settle(app: &App, event: WebhookEventRow) {
     let id = event.id;
-    match received::settle(app, event, fresh).await {
+    match received::settle(app, event).await {
         Ok(true) => {
             if let Err(error) = app.store.mark_event(id, EventState::Done).await {
                 tracing::warn!(%error, event = id, "a settled event could not be marked; settling it again is harmless");

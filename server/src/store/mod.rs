@@ -220,10 +220,14 @@ pub trait Store: Send + Sync {
     ) -> Result<Vec<(i64, WebhookRow)>>;
     /// Replaces the events of a stored webhook of which nothing was settled; as [`Store::store_webhook`].
     async fn replace_webhook_events(&self, webhook: i64, events: Vec<WebhookEventRow>) -> Result<Vec<WebhookEventRow>>;
-    /// Events that are not settled yet, oldest first.
-    async fn open_events(&self, tenant: Option<String>, adapter: Option<String>, limit: u32) -> Result<Vec<WebhookEventRow>>;
+    /// The newest events that are not settled yet, the oldest of them first.
+    async fn open_events(&self, limit: u32) -> Result<Vec<WebhookEventRow>>;
+    /// Events that are not settled yet and came before then, oldest first, after this one.
+    async fn open_events_after(&self, after: i64, before: Ms, limit: u32) -> Result<Vec<WebhookEventRow>>;
     /// Open events that are about this operation: by attempt, reference or, while its outcome is unknown, correlation.
     async fn events_for(&self, tenant: &str, id: OperationId) -> Result<Vec<WebhookEventRow>>;
+    /// What an event claims is on record with its operation; it stays open until that has ended.
+    async fn note_event(&self, id: i64) -> Result<()>;
     /// Marks an event.
     async fn mark_event(&self, id: i64, state: EventState) -> Result<()>;
     /// The operation that a provider's reference names.

@@ -13,6 +13,7 @@ use tarishi_protocol::State;
 use tarishi_sandbox::{Adapter, Call, CallbackFault, Effect, Fault, LedgerEntry};
 use tarishi_server::{
     config::{MPESA_WEBHOOK_TOKEN, SMS_WEBHOOK_TOKEN},
+    dispatch::janitor,
     store::{EventRow, PAYMENT_RECEIVED},
 };
 use tarishi_tests::harness::{Build, binaries};
@@ -180,6 +181,27 @@ async fn a_payment_that_was_stored_but_not_told_when_the_server_stopped_is_told_
         .unwrap();
     let world = World { hosted, intents, folder, http };
     assert_eq!(event_of(&world, &receipt).await.data["reference"], "ADM-0042");
+}
+
+/// Finding 17: the store failed while it was settled; nobody starts the server for that.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_payment_whose_settling_failed_is_told_in_the_janitor_s_next_round() {
+    let world = registered().await;
+    let receipt = pay(&world, 700, "ADM-0042").await.unwrap();
+    event_of(&world, &receipt).await;
+    eventually("it is settled", async || world.count("webhook_events WHERE state = 'done'") == 1).await;
+    let app = world.hosted.server.app();
+    let conn = rusqlite::Connection::open(&app.config.database).unwrap();
+    conn.execute("DELETE FROM events", []).unwrap();
+    conn.execute("UPDATE webhook_events SET state = 'open' WHERE event_id IS NOT NULL", []).unwrap();
+
+    janitor::round(app, 0).await;
+    assert!(events(&world).await.is_empty(), "whoever took it in may have it in hand still");
+    conn.execute("UPDATE webhook_events SET received_at = received_at - 60000", []).unwrap();
+    assert_eq!(janitor::round(app, 0).await, 0, "there are no more");
+
+    assert_eq!(event_of(&world, &receipt).await.data["reference"], "ADM-0042");
+    assert_eq!(world.count("webhook_events WHERE state = 'open'"), 0);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,4 +1,4 @@
-//! Webhooks as they are stored: what was not settled before the server stopped, and what an adapter can read only today.
+//! Webhooks as they are stored: what was not settled, because the server stopped or its store failed, and what an adapter can read only today.
 
 use std::sync::Arc;
 
@@ -8,24 +8,43 @@ use super::{Addressee, row, settle};
 use crate::{
     App,
     adapters::Hook,
-    store::{self, WebhookEventRow, WebhookRow},
+    store::{self, Ms, WebhookEventRow, WebhookRow},
 };
 
-/// Events looked at when the server starts.
+/// Events looked at when the server starts: the newest. The others have their turn in the rounds after that.
 const DRAIN_MAX: u32 = 10_000;
+/// Events looked at again in one round, at most.
+pub const RETRY_MAX: u32 = 500;
+/// What is younger than this is still with whoever took it in.
+const RETRY_AFTER_MS: Ms = 30_000;
 /// Webhooks read from the store at once.
 const PAGE: u32 = 200;
 
 /// Settles what was stored and not settled before the server stopped.
 pub async fn drain(app: &Arc<App>) {
-    match app.store.open_events(None, None, DRAIN_MAX).await {
-        Ok(events) => {
-            for event in events {
-                settle(app, event, true).await;
-            }
+    settle_all(app, app.store.open_events(DRAIN_MAX).await).await;
+}
+
+/// Tries what is not settled once more, the next [`RETRY_MAX`] after this event: an error of the store held it up, or its
+/// operation is known only now. Says after which to go on; 0 is the beginning.
+pub async fn retry(app: &Arc<App>, after: i64) -> i64 {
+    let before = app.clock.now_ms() - RETRY_AFTER_MS;
+    settle_all(app, app.store.open_events_after(after, before, RETRY_MAX).await).await
+}
+
+async fn settle_all(app: &App, events: store::Result<Vec<WebhookEventRow>>) -> i64 {
+    let events = match events {
+        Ok(events) => events,
+        Err(error) => {
+            tracing::error!(%error, "stored webhooks could not be read");
+            return 0;
         }
-        Err(error) => tracing::error!(%error, "stored webhooks could not be read"),
+    };
+    let last = events.last().filter(|_| events.len() >= RETRY_MAX as usize).map_or(0, |event| event.id);
+    for event in events {
+        settle(app, event).await;
     }
+    last
 }
 
 /// What became of webhooks that were read again.
@@ -58,7 +77,7 @@ pub async fn reprocess(app: &App, tenant: &str, adapter: Option<&str>) -> store:
             done.webhooks += 1;
             for event in app.store.replace_webhook_events(id, events).await? {
                 done.news += 1;
-                settle(app, event, true).await;
+                settle(app, event).await;
             }
         }
     }

@@ -43,6 +43,8 @@ pub struct WebhookEventRow {
     pub correlation: Option<String>,
     /// What it says.
     pub news: News,
+    /// What it says is on record as a claim; it waits for the end of the operation that it is about.
+    pub noted: bool,
     /// When it came.
     pub received_at: Ms,
 }

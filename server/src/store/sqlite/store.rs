@@ -315,12 +315,20 @@ impl Store for SqliteStore {
         self.writer.write(move |conn| webhooks::replace(conn, webhook, events)).await
     }
 
-    async fn open_events(&self, tenant: Option<String>, adapter: Option<String>, limit: u32) -> Result<Vec<WebhookEventRow>> {
-        self.read(|conn| webhooks::open(conn, tenant.as_deref(), adapter.as_deref(), limit)).await
+    async fn open_events(&self, limit: u32) -> Result<Vec<WebhookEventRow>> {
+        self.read(|conn| webhooks::open(conn, limit)).await
+    }
+
+    async fn open_events_after(&self, after: i64, before: Ms, limit: u32) -> Result<Vec<WebhookEventRow>> {
+        self.read(|conn| webhooks::open_after(conn, after, before, limit)).await
     }
 
     async fn events_for(&self, tenant: &str, id: OperationId) -> Result<Vec<WebhookEventRow>> {
         self.read(|conn| webhooks::events_for(conn, tenant, id)).await
+    }
+
+    async fn note_event(&self, id: i64) -> Result<()> {
+        self.writer.write(move |conn| webhooks::note(conn, id)).await
     }
 
     async fn mark_event(&self, id: i64, state: EventState) -> Result<()> {

@@ -9,6 +9,8 @@ use crate::store::{Error, Figures, Ms, Result, Retention};
 
 /// Rows that one sweep deletes from one table, at most.
 const SWEEP_MAX: i64 = 1_000;
+/// How long news that matched nothing, or that an error held up, are kept and tried again, at least.
+const UNMATCHED_MS: Ms = 7 * 86_400_000;
 /// An adapter's name in figures.
 const ADAPTER: &str = "CASE WHEN substr(adapter, 1, 6) = 'event_' THEN 'event' ELSE adapter END";
 const STORE_ID: &str = "store_id";
@@ -57,8 +59,15 @@ pub(super) fn sweep(conn: &Connection, now: Ms, keep: Retention) -> Result<bool>
             keep.polls,
         ),
         (
-            "DELETE FROM webhook_events WHERE event_row IN (SELECT event_row FROM webhook_events WHERE received_at < ?1 LIMIT ?2)",
+            "DELETE FROM webhook_events WHERE event_row IN (SELECT event_row FROM webhook_events WHERE received_at < ?1 \
+             AND state <> 'open' LIMIT ?2)",
             keep.webhooks,
+        ),
+        (
+            // A claim that is on record is kept until it is settled, which follows from its operation's end.
+            "DELETE FROM webhook_events WHERE event_row IN (SELECT event_row FROM webhook_events WHERE received_at < ?1 \
+             AND state = 'open' AND noted = 0 LIMIT ?2)",
+            keep.webhooks.max(UNMATCHED_MS),
         ),
         (
             "DELETE FROM webhooks WHERE webhook_id IN (SELECT webhook_id FROM webhooks WHERE received_at < ?1 LIMIT ?2)",

@@ -7,7 +7,7 @@ use tarishi_protocol::OperationId;
 use super::map;
 use crate::{
     adapters::News,
-    store::{Error, EventState, Result, WebhookEventRow, WebhookRow},
+    store::{Error, EventState, Ms, Result, WebhookEventRow, WebhookRow},
 };
 
 pub(super) fn token(conn: &Connection, hash: [u8; 32]) -> Result<Option<(String, String)>> {
@@ -101,17 +101,26 @@ fn insert(conn: &Connection, webhook_id: i64, events: Vec<WebhookEventRow>) -> R
     Ok(fresh)
 }
 
-pub(super) fn open(conn: &Connection, tenant: Option<&str>, adapter: Option<&str>, limit: u32) -> Result<Vec<WebhookEventRow>> {
-    let sql = "SELECT event_row, tenant_id, adapter, attempt_id, reference, event_id, correlation, news, received_at \
-               FROM webhook_events WHERE state = 'open' AND (?1 IS NULL OR tenant_id = ?1) AND (?2 IS NULL OR adapter = ?2) \
-               ORDER BY event_row LIMIT ?3";
+/// The newest that are not settled, the oldest of them first.
+pub(super) fn open(conn: &Connection, limit: u32) -> Result<Vec<WebhookEventRow>> {
+    let sql = "SELECT event_row, tenant_id, adapter, attempt_id, reference, event_id, correlation, news, received_at, noted FROM \
+               (SELECT * FROM webhook_events WHERE state = 'open' ORDER BY event_row DESC LIMIT ?1) ORDER BY event_row";
     let mut statement = conn.prepare_cached(sql)?;
-    let rows = statement.query_and_then(params![tenant, adapter, limit], event)?;
+    let rows = statement.query_and_then([limit], event)?;
+    rows.collect()
+}
+
+/// Those that are not settled after one of them, if they came before then.
+pub(super) fn open_after(conn: &Connection, after: i64, before: Ms, limit: u32) -> Result<Vec<WebhookEventRow>> {
+    let sql = "SELECT event_row, tenant_id, adapter, attempt_id, reference, event_id, correlation, news, received_at, noted \
+               FROM webhook_events WHERE state = 'open' AND event_row > ?1 AND received_at < ?2 ORDER BY event_row LIMIT ?3";
+    let mut statement = conn.prepare_cached(sql)?;
+    let rows = statement.query_and_then(params![after, before, limit], event)?;
     rows.collect()
 }
 
 pub(super) fn events_for(conn: &Connection, tenant: &str, id: OperationId) -> Result<Vec<WebhookEventRow>> {
-    let sql = "SELECT e.event_row, e.tenant_id, e.adapter, e.attempt_id, e.reference, e.event_id, e.correlation, e.news, e.received_at \
+    let sql = "SELECT e.event_row, e.tenant_id, e.adapter, e.attempt_id, e.reference, e.event_id, e.correlation, e.news, e.received_at, e.noted \
                FROM operations o JOIN webhook_events e ON e.tenant_id = o.tenant_id AND e.adapter = o.adapter AND e.state = 'open' \
                WHERE o.tenant_id = ?1 AND o.operation_id = ?2 AND (e.reference IN (SELECT r.reference FROM provider_references r \
                WHERE r.tenant_id = ?1 AND r.adapter = o.adapter AND r.operation_id = ?2) \
@@ -135,7 +144,14 @@ fn event(row: &Row<'_>) -> Result<WebhookEventRow> {
         correlation: row.get(6)?,
         news: map::json(row, 7)?.ok_or_else(|| Error::Damaged("an event without news".to_owned()))?,
         received_at: row.get(8)?,
+        noted: row.get(9)?,
     })
+}
+
+/// What it claims is on record with its operation.
+pub(super) fn note(conn: &Connection, id: i64) -> Result<()> {
+    conn.prepare_cached("UPDATE webhook_events SET noted = 1 WHERE event_row = ?1")?.execute([id])?;
+    Ok(())
 }
 
 pub(super) fn mark(conn: &Connection, id: i64, state: EventState) -> Result<()> {

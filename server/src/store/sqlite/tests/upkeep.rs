@@ -6,7 +6,10 @@ use super::{
     answers::paid,
     desk::{DAY, Desk, T},
 };
-use crate::store::{AttemptFilter, Retention, Store as _, WebhookRow};
+use crate::{
+    adapters::{Answer, News},
+    store::{AttemptFilter, EventState, Ms, Retention, Store as _, WebhookEventRow, WebhookRow},
+};
 
 #[tokio::test]
 async fn the_doctor_finds_an_operation_without_schedule() {
@@ -77,4 +80,58 @@ async fn the_log_and_the_webhooks_are_kept_as_long_as_is_set() {
     assert_eq!(kept().await, (money.clone(), 0));
     desk.pass(1_000 * DAY);
     assert_eq!(kept().await, (money, 0));
+}
+
+/// Finding 17: what is settled goes when its time is over; what is not may be money that a store's error held up.
+#[tokio::test]
+async fn news_that_nobody_settled_are_kept_for_a_week_at_least_and_what_was_taken_for_a_claim_until_it_is_settled() {
+    let desk = Desk::open().await;
+    let stored = async |reference: &str| {
+        let webhook = WebhookRow {
+            tenant: T.to_owned(),
+            adapter: "mpesa".to_owned(),
+            attempt: None,
+            path: "/c".to_owned(),
+            query: String::new(),
+            body: b"{}".to_vec(),
+            received_at: desk.now(),
+        };
+        let event = WebhookEventRow {
+            id: 0,
+            tenant: T.to_owned(),
+            adapter: "mpesa".to_owned(),
+            attempt: None,
+            reference: Some(reference.to_owned()),
+            event_id: None,
+            correlation: None,
+            news: News::Answer(Answer::NotFound),
+            noted: false,
+            received_at: desk.now(),
+        };
+        desk.store.store_webhook(webhook, vec![event]).await.unwrap().remove(0).id
+    };
+    let [done, dropped, _open, noted] = [stored("a").await, stored("b").await, stored("c").await, stored("d").await];
+    desk.store.mark_event(done, EventState::Done).await.unwrap();
+    desk.store.mark_event(dropped, EventState::Dropped).await.unwrap();
+    desk.store.note_event(noted).await.unwrap();
+    let kept = async |webhooks: Ms| {
+        desk.store.sweep(desk.now(), Retention { operations: 90 * DAY, polls: DAY, webhooks }).await.unwrap();
+        let conn = Connection::open(desk.folder.path().join("t.db")).unwrap();
+        let sql = "SELECT group_concat(reference, '') FROM (SELECT reference FROM webhook_events ORDER BY event_row)";
+        conn.query_row(sql, [], |row| row.get::<_, String>(0)).unwrap()
+    };
+
+    desk.pass(DAY);
+    assert_eq!(kept(DAY).await, "abcd");
+    desk.pass(1);
+    assert_eq!(kept(DAY).await, "cd");
+    desk.pass(6 * DAY - 1);
+    assert_eq!(kept(DAY).await, "cd");
+    desk.pass(1);
+    assert_eq!(kept(9 * DAY).await, "cd", "longer, if that is set");
+    assert_eq!(kept(DAY).await, "d");
+    desk.store.mark_event(noted, EventState::Done).await.unwrap();
+    let conn = Connection::open(desk.folder.path().join("t.db")).unwrap();
+    desk.store.sweep(desk.now(), Retention { operations: 90 * DAY, polls: DAY, webhooks: DAY }).await.unwrap();
+    assert_eq!(conn.query_row("SELECT count(*) FROM webhook_events", [], |row| row.get::<_, i64>(0)).unwrap(), 0);
 }
