@@ -48,8 +48,11 @@ pub fn decide(row: &OperationRow, source: &Source, evidence: &Evidence, rules: &
 }
 
 fn answered(row: &OperationRow, source: &Source, answer: &Answer, rules: &Rules, now: Ms) -> Option<Decision> {
+    if !counts(row, source, answer, rules) {
+        return None;
+    }
     let healthy =
-        if matches!(source, Source::Webhook | Source::Operator { .. }) { LaneNews::Nothing } else { LaneNews::Healthy };
+        if matches!(source, Source::Webhook { .. } | Source::Operator { .. }) { LaneNews::Nothing } else { LaneNews::Healthy };
     match answer {
         Answer::Succeeded { outcome, reference, receipt } => (row.state != State::Succeeded).then(|| Decision {
             state: Some(State::Succeeded),
@@ -95,7 +98,7 @@ fn waiting(
 ) -> Option<Decision> {
     if row.state.is_ended() {
         // A claim that wants confirming reopens what was told failed (money came late); it never touches a success.
-        let claims = *source == Source::Webhook && poll_after.is_zero() && row.state != State::Succeeded;
+        let claims = is_webhook(source) && poll_after.is_zero() && row.state != State::Succeeded;
         if !claims {
             return None;
         }
@@ -263,14 +266,46 @@ fn resolved(row: &OperationRow, resolution: &Resolution, now: Ms) -> Option<Deci
 fn is_current(row: &OperationRow, source: &Source) -> bool {
     let attempt: Option<Uuid> = match source {
         Source::Call { attempt } => Some(*attempt),
-        Source::Poll | Source::Webhook | Source::Operator { .. } => None,
+        Source::Poll | Source::Webhook { .. } | Source::Operator { .. } => None,
     };
     row.state == State::Calling && attempt.is_some() && row.attempt_id == attempt
 }
 
 /// The provider told of the call whose own answer was lost: its step is done.
 fn reported(row: &OperationRow, source: &Source) -> bool {
-    *source == Source::Webhook && row.state == State::Waiting && row.ambiguous_at.is_some()
+    is_webhook(source) && row.state == State::Waiting && row.ambiguous_at.is_some()
+}
+
+/// Does an answer say something of the call that the operation stands on now? That an effect exists always does. That an earlier
+/// call came to nothing, or still waits, says nothing of the present one, which may have the effect.
+#[must_use]
+pub fn counts(row: &OperationRow, source: &Source, answer: &Answer, rules: &Rules) -> bool {
+    match answer {
+        Answer::Succeeded { .. } => true,
+        Answer::Failed { .. } | Answer::NotFound => !is_older(row, source),
+        // A claim of money always counts; else an earlier call of it would be asked about in the place of the present one.
+        Answer::Waiting { poll_after, .. } => {
+            !rules.money || (is_webhook(source) && poll_after.is_zero()) || !is_older(row, source)
+        }
+        // Both are guarded where they are taken.
+        Answer::Next { .. } | Answer::Looked { .. } => true,
+    }
+}
+
+/// The evidence is not of the present call, or nobody knows that it is.
+fn is_older(row: &OperationRow, source: &Source) -> bool {
+    match source {
+        Source::Call { attempt } => row.attempt_id != Some(*attempt),
+        // Between two calls none is under way that it could be of.
+        Source::Webhook { attempt } => {
+            matches!(row.state, State::Held | State::Ready) || attempt.is_none() || row.attempt_id != *attempt
+        }
+        Source::Poll | Source::Operator { .. } => false,
+    }
+}
+
+fn is_webhook(source: &Source) -> bool {
+    matches!(source, Source::Webhook { .. })
 }
 
 fn climbs(row: &OperationRow, to: State) -> bool {

@@ -208,7 +208,7 @@ pub(super) async fn settle_one(app: &App, event: WebhookEventRow) -> store::Resu
         .settle(Settle {
             tenant: row.tenant.clone(),
             id: row.id,
-            source: Source::Webhook,
+            source: Source::Webhook { attempt: spoken_of(&event, &row) },
             evidence,
             rules: rules(app, &**adapter, &row.action, &effective.settings),
             now: app.clock.now_ms(),
@@ -230,6 +230,16 @@ pub(super) async fn settle_one(app: &App, event: WebhookEventRow) -> store::Resu
         Box::pin(matching(app, &row.tenant, row.id)).await?;
     }
     Ok(settled.moved.is_some())
+}
+
+/// The attempt that an event speaks of. A reference speaks of the present one if the operation is known by it or had no other.
+fn spoken_of(event: &WebhookEventRow, row: &OperationRow) -> Option<Uuid> {
+    let named = || row.reference.as_ref().is_some_and(|known| Some(&known.id) == event.reference.as_ref());
+    match event.attempt {
+        Some(attempt) => Some(attempt),
+        None if named() || (row.attempts <= 1 && row.effect_number == 0) => row.attempt_id,
+        None => None,
+    }
 }
 
 /// The operation that an event is about, and what the event says of it.

@@ -64,6 +64,10 @@ fn call() -> Source {
     Source::Call { attempt: attempt() }
 }
 
+fn webhook() -> Source {
+    Source::Webhook { attempt: Some(attempt()) }
+}
+
 fn failure(disposition: Disposition) -> Evidence {
     Evidence::Failure(AdapterError::new(disposition, "text").into())
 }
@@ -76,13 +80,13 @@ fn state_after(row: &OperationRow, source: &Source, evidence: &Evidence, recover
 fn a_report_of_a_lost_step_lets_the_next_one_begin_and_nothing_else_does() {
     let next = Evidence::Answer(Answer::Next { memo: json!({ "messages": [1] }) });
     let lost = OperationRow { ambiguous_at: Some(NOW - 500), ..row(State::Waiting) };
-    let decision = decide(&lost, &Source::Webhook, &next, &rules(MESSAGE), NOW).unwrap();
+    let decision = decide(&lost, &webhook(), &next, &rules(MESSAGE), NOW).unwrap();
     assert_eq!((decision.state, decision.memo), (Some(State::Ready), Some(json!({ "messages": [1] }))));
     for (row, source) in [
-        (row(State::Waiting), Source::Webhook),
-        (OperationRow { ambiguous_at: Some(NOW - 500), ..row(State::Unresolved) }, Source::Webhook),
-        (row(State::Succeeded), Source::Webhook),
-        (row(State::Ready), Source::Webhook),
+        (row(State::Waiting), webhook()),
+        (OperationRow { ambiguous_at: Some(NOW - 500), ..row(State::Unresolved) }, webhook()),
+        (row(State::Succeeded), webhook()),
+        (row(State::Ready), webhook()),
         (lost, Source::Poll),
     ] {
         assert_eq!(state_after(&row, &source, &next, MESSAGE), None, "{:?} {source:?}", row.state);
@@ -264,20 +268,52 @@ fn the_answer_of_an_older_call_retries_nothing() {
 }
 
 #[test]
+fn that_an_earlier_call_came_to_nothing_says_nothing_of_the_present_one() {
+    let other = Uuid::from_u128(99);
+    let failed = Answer::Failed { code: "1032".to_owned(), message: "cancelled".to_owned() };
+    let not_reached =
+        Answer::Waiting { reference: Some(Reference::new("A")), poll_after: Duration::from_secs(15), interim: None };
+    for state in [State::Calling, State::Waiting, State::Unresolved] {
+        for said in [&failed, &not_reached, &Answer::NotFound] {
+            let said = Evidence::Answer(said.clone());
+            for source in
+                [Source::Webhook { attempt: Some(other) }, Source::Webhook { attempt: None }, Source::Call { attempt: other }]
+            {
+                assert_eq!(state_after(&row(state), &source, &said, MONEY), None, "{state:?} {source:?} {said:?}");
+            }
+        }
+        let said = Evidence::Answer(failed.clone());
+        assert_eq!(state_after(&row(state), &webhook(), &said, MONEY), Some(State::Failed), "{state:?}");
+    }
+    assert_eq!(state_after(&row(State::Ready), &webhook(), &Evidence::Answer(failed), MONEY), None, "none is under way");
+}
+
+#[test]
+fn money_of_an_earlier_call_always_counts() {
+    let older = Source::Webhook { attempt: Some(Uuid::from_u128(99)) };
+    let paid = Evidence::Answer(Answer::Succeeded { outcome: json!({}), reference: None, receipt: None });
+    let claim = Evidence::Answer(Answer::Waiting { reference: None, poll_after: Duration::ZERO, interim: None });
+    for state in [State::Ready, State::Calling, State::Waiting, State::Unresolved, State::Failed] {
+        assert_eq!(state_after(&row(state), &older, &paid, MONEY), Some(State::Succeeded), "{state:?}");
+        assert_eq!(state_after(&row(state), &older, &claim, MONEY), Some(State::Waiting), "{state:?}");
+    }
+}
+
+#[test]
 fn a_late_success_is_taken_whatever_was_told_before() {
     let paid = Evidence::Answer(Answer::Succeeded { outcome: json!({}), reference: None, receipt: None });
     for state in State::ALL {
         let wanted = if state == State::Succeeded { None } else { Some(State::Succeeded) };
-        assert_eq!(state_after(&row(state), &Source::Webhook, &paid, MONEY), wanted, "{state:?}");
+        assert_eq!(state_after(&row(state), &webhook(), &paid, MONEY), wanted, "{state:?}");
     }
 }
 
 #[test]
 fn a_claim_of_payment_reopens_what_was_told_failed_so_that_it_can_be_confirmed() {
     let claim = Evidence::Answer(Answer::Waiting { reference: None, poll_after: Duration::ZERO, interim: None });
-    assert_eq!(state_after(&row(State::Failed), &Source::Webhook, &claim, MONEY), Some(State::Waiting));
-    assert_eq!(state_after(&row(State::Unresolved), &Source::Webhook, &claim, MONEY), Some(State::Waiting));
-    assert_eq!(state_after(&row(State::Succeeded), &Source::Webhook, &claim, MONEY), None);
+    assert_eq!(state_after(&row(State::Failed), &webhook(), &claim, MONEY), Some(State::Waiting));
+    assert_eq!(state_after(&row(State::Unresolved), &webhook(), &claim, MONEY), Some(State::Waiting));
+    assert_eq!(state_after(&row(State::Succeeded), &webhook(), &claim, MONEY), None);
 }
 
 #[test]
@@ -348,7 +384,7 @@ proptest! {
     fn evidence_never_undoes_a_success_and_never_repeats_a_payment_of_unknown_outcome(
         state in proptest::sample::select(State::ALL.to_vec()),
         evidence in any_evidence(),
-        source in prop_oneof![Just(call()), Just(Source::Poll), Just(Source::Webhook)],
+        source in prop_oneof![Just(call()), Just(Source::Poll), Just(webhook())],
         attempts in 0_u32..5,
     ) {
         let before = OperationRow { attempts, ..row(state) };

@@ -55,7 +55,10 @@ pub enum Source {
     /// A poll or recovery.
     Poll,
     /// A webhook.
-    Webhook,
+    Webhook {
+        /// The attempt that it speaks of, where that is known.
+        attempt: Option<Uuid>,
+    },
     /// A human.
     Operator {
         /// Who.

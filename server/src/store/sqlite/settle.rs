@@ -32,7 +32,7 @@ pub(super) fn settle(conn: &Connection, settle: &Settle) -> Result<Settled> {
         match policy::decide(&row, &settle.source, &settle.evidence, &settle.rules, settle.now) {
             Some(decision) => apply::apply(conn, &row, &settle.source, decision, settle.rules.look_for, settle.now)?,
             None => {
-                keep_reference(conn, &row, &settle.evidence, settle.now)?;
+                keep_reference(conn, &row, settle)?;
                 before
             }
         }
@@ -48,10 +48,14 @@ pub(super) fn settle(conn: &Connection, settle: &Settle) -> Result<Settled> {
 }
 
 /// Evidence that changes no state still says what the provider calls it.
-fn keep_reference(conn: &Connection, row: &OperationRow, evidence: &Evidence, now: Ms) -> Result<()> {
-    let reference = match evidence {
-        Evidence::Answer(Answer::Succeeded { reference, .. } | Answer::Waiting { reference, .. }) => reference.as_ref(),
-        _ => None,
+fn keep_reference(conn: &Connection, row: &OperationRow, settle: &Settle) -> Result<()> {
+    let answer = match &settle.evidence {
+        Evidence::Answer(answer) if policy::counts(row, &settle.source, answer, &settle.rules) => answer,
+        _ => return Ok(()),
+    };
+    let reference = match answer {
+        Answer::Succeeded { reference, .. } | Answer::Waiting { reference, .. } => reference.as_ref(),
+        Answer::Next { .. } | Answer::Looked { .. } | Answer::Failed { .. } | Answer::NotFound => None,
     };
     match reference {
         Some(reference) if row.reference.as_ref() != Some(reference) => {
@@ -59,7 +63,7 @@ fn keep_reference(conn: &Connection, row: &OperationRow, evidence: &Evidence, no
             let mut reference = reference.clone();
             reference.data.remove("ranks");
             apply::merge_reference(conn, row, &reference)?;
-            late_receipt(conn, row, &reference, now)
+            late_receipt(conn, row, &reference, settle.now)
         }
         _ => Ok(()),
     }
@@ -142,7 +146,7 @@ fn log(conn: &Connection, row: &OperationRow, settle: &Settle, state: State) -> 
             }
             insert(conn, row, AttemptKind::Poll, &line, state, settle.now)
         }
-        (Source::Webhook, _) => insert(conn, row, AttemptKind::Webhook, &line, state, settle.now),
+        (Source::Webhook { .. }, _) => insert(conn, row, AttemptKind::Webhook, &line, state, settle.now),
         (Source::Operator { .. }, _) => insert(conn, row, AttemptKind::Operator, &line, state, settle.now),
     }
 }
@@ -173,7 +177,7 @@ fn line(settle: &Settle) -> Line {
         Evidence::Resolve(resolution) => {
             let who = match &settle.source {
                 Source::Operator { who } => who.clone(),
-                Source::Call { .. } | Source::Poll | Source::Webhook => String::new(),
+                Source::Call { .. } | Source::Poll | Source::Webhook { .. } => String::new(),
             };
             let result = match resolution {
                 Resolution::Succeeded { .. } => "resolved_succeeded",

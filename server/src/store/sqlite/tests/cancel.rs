@@ -68,7 +68,7 @@ async fn a_cancel_is_granted_from_held_and_ready_only() {
     assert_eq!(desk.cancel("d1", first.id).await, CancellationResult::TooLate);
     desk.answer(first.id, attempt, waiting(Some("r"))).await;
     assert_eq!(desk.cancel("d1", first.id).await, CancellationResult::TooLate);
-    desk.settle(first.id, Source::Webhook, Evidence::Answer(succeeded()), super::answers::MESSAGES).await;
+    desk.settle(first.id, Source::Webhook { attempt: None }, Evidence::Answer(succeeded()), super::answers::MESSAGES).await;
     assert_eq!(desk.cancel("d1", first.id).await, CancellationResult::TooLate);
     assert_eq!(desk.state(held.id).await, State::Cancelled);
     desk.healthy().await;
@@ -160,7 +160,7 @@ async fn only_what_was_never_attempted_expires() {
     assert_eq!(desk.state(ready.id).await, State::Expired);
     assert_eq!(desk.state(behind.id).await, State::Expired);
     assert_eq!(desk.state(called.id).await, State::Waiting);
-    desk.settle(called.id, Source::Webhook, Evidence::Answer(succeeded()), super::answers::MESSAGES).await;
+    desk.settle(called.id, Source::Webhook { attempt: None }, Evidence::Answer(succeeded()), super::answers::MESSAGES).await;
     assert_eq!(desk.state(called.id).await, State::Succeeded);
     desk.healthy().await;
 }

@@ -105,8 +105,8 @@ async fn what_goes_on_inside_and_what_is_learnt_after_is_no_event() {
     let attempt = desk.call(id).await;
     desk.answer(id, attempt, waiting(Some("m1"))).await;
     assert!(events(&desk, T).await.is_empty());
-    desk.settle(id, Source::Webhook, Evidence::Answer(succeeded()), MESSAGES).await;
-    desk.settle(id, Source::Webhook, Evidence::Answer(succeeded()), MESSAGES).await;
+    desk.settle(id, Source::Webhook { attempt: None }, Evidence::Answer(succeeded()), MESSAGES).await;
+    desk.settle(id, Source::Webhook { attempt: None }, Evidence::Answer(succeeded()), MESSAGES).await;
     assert_eq!(kinds(&desk).await, ["operation.succeeded"]);
 }
 
@@ -115,13 +115,13 @@ async fn a_success_after_a_failure_is_late_also_if_it_was_confirmed_between() {
     let desk = Desk::open().await;
     let direct = sent(&desk, "one").await;
     desk.run(direct, failed()).await;
-    desk.settle(direct, Source::Webhook, Evidence::Answer(succeeded()), MESSAGES).await;
+    desk.settle(direct, Source::Webhook { attempt: None }, Evidence::Answer(succeeded()), MESSAGES).await;
     assert_eq!(kinds(&desk).await, ["operation.failed", "operation.late_success"]);
 
     let claimed = sent(&desk, "two").await;
     desk.run(claimed, failed()).await;
     let claim = Answer::Waiting { reference: Some(Reference::new("c")), poll_after: std::time::Duration::ZERO, interim: None };
-    desk.settle(claimed, Source::Webhook, Evidence::Answer(claim), MESSAGES).await;
+    desk.settle(claimed, Source::Webhook { attempt: None }, Evidence::Answer(claim), MESSAGES).await;
     assert_eq!(desk.state(claimed).await, State::Waiting);
     desk.settle(claimed, Source::Poll, Evidence::Answer(succeeded()), MESSAGES).await;
     assert_eq!(kinds(&desk).await[2..], ["operation.failed", "operation.late_success"]);

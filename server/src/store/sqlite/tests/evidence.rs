@@ -19,7 +19,7 @@ async fn an_answer_after_the_webhook_does_not_take_success_back() {
     desk.send("d1", &charge).await;
     let attempt = desk.call(charge.id).await;
 
-    desk.settle(charge.id, Source::Webhook, Evidence::Answer(paid("TKL1")), MONEY).await;
+    desk.settle(charge.id, Source::Webhook { attempt: None }, Evidence::Answer(paid("TKL1")), MONEY).await;
     let settled = desk.settle(charge.id, Source::Call { attempt }, Evidence::Answer(waiting(Some("ws_CO_1"))), MONEY).await;
 
     assert_eq!(settled.moved, Some((State::Succeeded, State::Succeeded)));
@@ -36,7 +36,7 @@ async fn a_poll_written_after_the_webhook_does_not_take_success_back() {
     let charge = desk.charge("fee-1", "FEE-1");
     desk.send("d1", &charge).await;
     desk.run(charge.id, waiting(Some("ws_CO_1"))).await;
-    desk.settle(charge.id, Source::Webhook, Evidence::Answer(paid("TKL1")), MONEY).await;
+    desk.settle(charge.id, Source::Webhook { attempt: None }, Evidence::Answer(paid("TKL1")), MONEY).await;
 
     for late in [waiting(Some("ws_CO_1")), failed(), crate::adapters::Answer::NotFound] {
         desk.settle(charge.id, Source::Poll, Evidence::Answer(late), MONEY).await;
@@ -51,7 +51,7 @@ async fn a_poll_written_after_the_webhook_does_not_take_success_back() {
 async fn settle_only_climbs() {
     for first in [waiting(Some("r")), failed(), succeeded()] {
         for second in [waiting(Some("r")), failed(), succeeded(), crate::adapters::Answer::NotFound] {
-            for source in [Source::Poll, Source::Webhook] {
+            for source in [Source::Poll, Source::Webhook { attempt: None }] {
                 let desk = Desk::open().await;
                 let charge = desk.charge("fee-1", "FEE-1");
                 desk.send("d1", &charge).await;
@@ -82,6 +82,38 @@ async fn a_failed_poll_changes_nothing_but_the_next_look() {
     let row = desk.row(charge.id).await;
     assert_eq!(row.state, State::Waiting);
     assert_ne!(row.next_at, before);
+    desk.healthy().await;
+}
+
+/// The first prompt is called off after a human had it tried again: the second is on the payer's phone.
+#[tokio::test]
+async fn a_failure_of_the_try_before_is_kept_in_the_log_and_does_not_fail_the_present_one() {
+    let desk = Desk::open().await;
+    let charge = desk.charge("fee-1", "FEE-1");
+    desk.send("d1", &charge).await;
+    let first = desk.call(charge.id).await;
+    desk.settle(charge.id, Source::Call { attempt: first }, failure(Disposition::Ambiguous), MONEY).await;
+    desk.pass(5_000);
+    desk.settle(charge.id, Source::Poll, Evidence::ReceiptOverdue, MONEY).await;
+    let operator = Source::Operator { who: "amina".to_owned() };
+    desk.settle(charge.id, operator, Evidence::Resolve(Resolution::RunAgain), MONEY).await;
+    let second = desk.call(charge.id).await;
+    let of = |attempt| Source::Webhook { attempt: Some(attempt) };
+
+    desk.settle(charge.id, of(first), Evidence::Answer(failed()), MONEY).await;
+    assert_eq!(desk.state(charge.id).await, State::Calling);
+    desk.settle(charge.id, Source::Call { attempt: second }, Evidence::Answer(waiting(Some("ws_CO_2"))), MONEY).await;
+    for late in [failed(), waiting(Some("ws_CO_1"))] {
+        desk.settle(charge.id, of(first), Evidence::Answer(late), MONEY).await;
+    }
+
+    let row = desk.row(charge.id).await;
+    assert_eq!((row.state, row.reference.unwrap().id.as_str()), (State::Waiting, "ws_CO_2"), "the second is asked about");
+    let filter = AttemptFilter { tenant: T.to_owned(), operation: Some(charge.id), limit: 50, ..AttemptFilter::default() };
+    let lines = desk.store.attempts(filter).await.unwrap();
+    assert_eq!(lines.iter().filter(|line| line.code.as_deref() == Some("1032")).count(), 2);
+    desk.settle(charge.id, of(second), Evidence::Answer(failed()), MONEY).await;
+    assert_eq!(desk.state(charge.id).await, State::Failed);
     desk.healthy().await;
 }
 
@@ -139,9 +171,9 @@ async fn later_evidence_changes_no_line_of_the_log() {
     let mut before = log().await;
     let operator = Source::Operator { who: "amina".to_owned() };
     for (source, evidence) in [
-        (Source::Webhook, Evidence::Answer(failed())),
+        (Source::Webhook { attempt: None }, Evidence::Answer(failed())),
         (Source::Poll, failure(Disposition::Ambiguous)),
-        (Source::Webhook, Evidence::Answer(succeeded())),
+        (Source::Webhook { attempt: None }, Evidence::Answer(succeeded())),
         (operator, Evidence::Resolve(Resolution::Failed { reason: "no".to_owned() })),
     ] {
         desk.pass(1_000);

@@ -18,7 +18,7 @@ async fn an_operation_stands_in_the_feed_once_under_its_newest_number() {
     // The claim above took both.
     let attempt = desk.open_attempt(two.id).await.unwrap();
     desk.answer(two.id, attempt, waiting(Some("b"))).await;
-    desk.settle(one.id, Source::Webhook, Evidence::Answer(succeeded()), MESSAGES).await;
+    desk.settle(one.id, Source::Webhook { attempt: None }, Evidence::Answer(succeeded()), MESSAGES).await;
 
     let answer = desk.exchange("d1", Vec::new(), &[], None).await;
 

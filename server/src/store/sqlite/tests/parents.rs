@@ -113,7 +113,7 @@ async fn a_late_success_brings_its_child_back() {
     desk.run(parent.id, failed()).await;
     assert_eq!(desk.state(child.id).await, State::Failed);
 
-    desk.settle(parent.id, Source::Webhook, Evidence::Answer(paid("TKL1")), MONEY).await;
+    desk.settle(parent.id, Source::Webhook { attempt: None }, Evidence::Answer(paid("TKL1")), MONEY).await;
 
     let row = desk.row(child.id).await;
     assert_eq!((row.state, row.problem), (State::Ready, None));
@@ -133,7 +133,7 @@ async fn a_late_success_does_not_bring_back_what_is_too_old_or_asked_for_a_failu
     desk.run(parent.id, failed()).await;
     desk.pass(1_000);
 
-    desk.settle(parent.id, Source::Webhook, Evidence::Answer(paid("TKL1")), MONEY).await;
+    desk.settle(parent.id, Source::Webhook { attempt: None }, Evidence::Answer(paid("TKL1")), MONEY).await;
 
     assert_eq!((desk.state(old.id).await, desk.state(other.id).await), (State::Failed, State::Failed));
 }

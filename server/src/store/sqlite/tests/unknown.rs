@@ -148,7 +148,7 @@ async fn a_late_success_is_told_and_flagged() {
     assert!(!settled.late_success);
     let cursor = desk.exchange("d1", Vec::new(), &[], None).await.cursor;
 
-    let settled = desk.settle(charge.id, Source::Webhook, Evidence::Answer(paid("TKL1")), MONEY).await;
+    let settled = desk.settle(charge.id, Source::Webhook { attempt: None }, Evidence::Answer(paid("TKL1")), MONEY).await;
 
     assert!(settled.late_success);
     let row = desk.row(charge.id).await;

@@ -264,7 +264,7 @@ async fn a_cost_is_booked_once_even_by_a_report_that_comes_late() {
     for (status, rank, cost) in [("read", 4, None), ("delivered", 3, Some("USD 0.0040")), ("read", 4, Some("USD 9"))] {
         let cost = cost.map(str::to_owned);
         let news = MessageNews { id: "m1".to_owned(), status: status.to_owned(), rank, to: None, reason: None, cost };
-        desk.settle(sms.id, Source::Webhook, Evidence::Message(news), MESSAGES).await;
+        desk.settle(sms.id, Source::Webhook { attempt: None }, Evidence::Message(news), MESSAGES).await;
     }
 
     let first = desk.row(sms.id).await.outcome.unwrap()["messages"][0].clone();
