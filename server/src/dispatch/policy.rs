@@ -105,7 +105,9 @@ fn waiting(
     }
     let started = row.first_opened_at.unwrap_or(row.created_at);
     let too_long = now - started > rules.max_wait_ms && !poll_after.is_zero();
-    let state = if row.state == State::Unresolved && poll_after.is_zero() {
+    // It is known now by what the provider can be asked.
+    let askable = rules.money && is_webhook(source) && !too_long;
+    let state = if row.state == State::Unresolved && (poll_after.is_zero() || askable) {
         State::Waiting
     } else if too_long || row.state == State::Unresolved {
         State::Unresolved

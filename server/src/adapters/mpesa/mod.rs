@@ -158,7 +158,8 @@ async fn execute_charge(call: &Call<'_>, config: &Config<'_>, charge: &Charge) -
         .with("merchant_request_id", wire::text(&accepted, "MerchantRequestID"))
         .with("negative", Value::Null)
         .with("confirmed_at", Value::Null)
-        .with("confirm_failures", 0);
+        .with("confirm_failures", 0)
+        .with("negative_failures", 0);
     let interim = Some(json!(tarishi_protocol::Interim::PromptSent {}));
     Ok(Answer::Waiting { reference: Some(reference), poll_after: config.waits.polls.first(), interim })
 }
@@ -189,7 +190,9 @@ async fn recover_charge(
         Ok(code) => standing.conclude(code.as_deref()),
         Err(error) if matches!(error.disposition, Disposition::Unauthorized | Disposition::RateLimited) => Err(error),
         // A query that did not come through is "no answer" where a callback waits to be confirmed.
-        Err(_) if known.data.get("paid").is_some_and(Value::is_object) => standing.conclude(None),
+        Err(_) if ["paid", "negative"].iter().any(|name| known.data.get(*name).is_some_and(Value::is_object)) => {
+            standing.conclude(None)
+        }
         // That the query was refused says nothing of the charge.
         Err(error) => Err(AdapterError { disposition: open(error.disposition), ..error }),
     }

@@ -16,7 +16,7 @@ use super::{
     wire,
 };
 
-/// After so many queries without an answer a callback is believed alone.
+/// After so many queries without an answer a callback is believed alone, of a failure not before its time.
 const CONFIRM_FAILURES_MAX: u64 = 3;
 
 /// A charge that waits for its end.
@@ -72,22 +72,43 @@ impl Standing<'_> {
     }
 
     fn no_answer(&self) -> Answer {
-        let Some(paid) = paid(self.known) else {
+        let failures = |name: &str| self.known.data.get(name).and_then(Value::as_u64).unwrap_or(0) + 1;
+        if let Some(paid) = paid(self.known) {
+            let failures = failures("confirm_failures");
+            if failures >= CONFIRM_FAILURES_MAX {
+                return self.succeeded(Some(paid), true);
+            }
+            return self.wait(self.known.clone().with("confirm_failures", failures), self.waits.polls.after(0));
+        }
+        let Some((code, message)) = self.over() else {
             return self.wait(self.known.clone(), self.waits.polls.after(self.polls));
         };
-        let failures = self.known.data.get("confirm_failures").and_then(Value::as_u64).unwrap_or(0) + 1;
-        if failures >= CONFIRM_FAILURES_MAX {
-            return self.succeeded(Some(paid), true);
+        let failures = failures("negative_failures");
+        if failures >= CONFIRM_FAILURES_MAX && self.elapsed() >= self.waits.negative_after {
+            return Answer::Failed { code: code.to_owned(), message: message.to_owned() };
         }
-        self.wait(self.known.clone().with("confirm_failures", failures), self.waits.polls.after(0))
+        self.wait(self.known.clone().with("negative_failures", failures), self.waits.polls.after(0))
+    }
+
+    /// The prompt is over, by what Daraja said before.
+    fn over(&self) -> Option<(&str, &'static str)> {
+        let code = self.known.data.get("negative")?.get("code")?.as_str()?;
+        match stk_result(code) {
+            StkResult::Over(message) => Some((code, message)),
+            StkResult::Paid | StkResult::Pending | StkResult::NotReached(_) | StkResult::Unknown => None,
+        }
+    }
+
+    /// Since the prompt was sent.
+    fn elapsed(&self) -> Duration {
+        let submitted = since(self.known, "submitted_at", self.now);
+        submitted.unwrap_or_else(|| (self.now - self.first_opened_at).to_std().unwrap_or_default())
     }
 
     fn negative(&self, code: &str, message: &str, apart: Duration) -> Answer {
-        let submitted = since(self.known, "submitted_at", self.now);
-        let elapsed = submitted.unwrap_or_else(|| (self.now - self.first_opened_at).to_std().unwrap_or_default());
         let said_first = self.said_first(code);
         let said_for = said_first.map_or(Duration::ZERO, |at| (self.now - at).to_std().unwrap_or_default());
-        let left = self.waits.negative_after.saturating_sub(elapsed).max(apart.saturating_sub(said_for));
+        let left = self.waits.negative_after.saturating_sub(self.elapsed()).max(apart.saturating_sub(said_for));
         if left.is_zero() && (apart.is_zero() || said_first.is_some()) {
             return Answer::Failed { code: code.to_owned(), message: message.to_owned() };
         }
@@ -125,7 +146,7 @@ impl Standing<'_> {
     }
 }
 
-/// A first "not reached", to be compared with the next one.
+/// A first "no", to be compared with the next one.
 pub(super) fn negative(code: &str, at: DateTime<Utc>) -> Value {
     json!({ "code": code, "at": stamp(at) })
 }

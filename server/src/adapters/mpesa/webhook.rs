@@ -1,7 +1,7 @@
 //! Callbacks of Daraja: verified by path and address, read by name. Pure.
 //!
 //! Daraja signs nothing and calls once. So a callback that says "paid" is a claim: what it says is remembered and the payment
-//! is confirmed by a query.
+//! is confirmed by a query. That a prompt is over is remembered too, and believed when it is late enough.
 
 use std::time::Duration;
 
@@ -116,11 +116,11 @@ fn charge(hook: &Hook<'_>, attempt: Uuid, waits: &Waits) -> Result<Answer, Adapt
             waiting(reference.with("paid", paid), Duration::ZERO)
         }
         StkResult::Pending => waiting(reference, waits.polls.after(0)),
-        StkResult::NotReached(_) => {
+        // A failure is believed late, and asked about before.
+        StkResult::Over(_) | StkResult::NotReached(_) => {
             waiting(reference.with("negative", standing::negative(&code, hook.now)), waits.repeat_after())
         }
         StkResult::Unknown => waiting(reference.with("unknown_code", code), waits.polls.after(0)),
-        StkResult::Over(message) => Answer::Failed { code, message: message.to_owned() },
     })
 }
 

@@ -289,6 +289,15 @@ fn that_an_earlier_call_came_to_nothing_says_nothing_of_the_present_one() {
 }
 
 #[test]
+fn what_a_callback_says_of_an_unresolved_payment_makes_it_be_asked_about_again() {
+    let over = Evidence::Answer(Answer::Waiting { reference: None, poll_after: Duration::from_secs(15), interim: None });
+    assert_eq!(state_after(&row(State::Unresolved), &webhook(), &over, MONEY), Some(State::Waiting));
+    assert_eq!(state_after(&row(State::Unresolved), &Source::Poll, &over, MONEY), Some(State::Unresolved));
+    let old = OperationRow { first_opened_at: Some(NOW - 73 * 3_600_000), ..row(State::Unresolved) };
+    assert_eq!(state_after(&old, &webhook(), &over, MONEY), Some(State::Unresolved));
+}
+
+#[test]
 fn money_of_an_earlier_call_always_counts() {
     let older = Source::Webhook { attempt: Some(Uuid::from_u128(99)) };
     let paid = Evidence::Answer(Answer::Succeeded { outcome: json!({}), reference: None, receipt: None });

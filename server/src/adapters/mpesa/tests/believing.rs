@@ -127,6 +127,22 @@ fn not_reached_is_believed_only_when_said_twice() {
 }
 
 #[test]
+fn a_callback_that_called_it_off_is_believed_alone_after_three_queries_without_an_answer_and_not_before_its_time() {
+    let said = |code: &str| known().with("negative", json!({ "code": code, "at": "2026-11-24T07:15:05.000Z" }));
+    let mut over = said("1032");
+    for secs in [20, 35, 50, 89] {
+        over = waiting(after(&over, secs, None)).0;
+    }
+    assert!(matches!(after(&over, 90, None), Ok(Answer::Failed { code, .. }) if code == "1032"));
+    waiting(after(&said("1032"), 90, None));
+    waiting(after(&over, 90, Some("0")));
+    let mut not_reached = said("1037");
+    for secs in 90..100 {
+        not_reached = waiting(after(&not_reached, secs, None)).0;
+    }
+}
+
+#[test]
 fn no_answer_pending_and_strange_words_end_nothing() {
     for code in [None, Some("4999"), Some("77777")] {
         assert_eq!(waiting(after(&known(), 10_000, code)).1, Duration::from_secs(20));
