@@ -31,6 +31,9 @@ impl Reference {
     }
 }
 
+/// The code of a payment that was made and then given back.
+pub const REVERSED: &str = "reversed";
+
 /// What was learnt.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub enum Answer {
@@ -71,6 +74,14 @@ pub enum Answer {
     },
     /// The provider affirms that it knows no such effect. Believed only after the action's `settle_after`.
     NotFound,
+}
+
+impl Answer {
+    /// Of a webhook: it claims that money came in, or went back, and wants confirming.
+    #[must_use]
+    pub fn is_claim(&self) -> bool {
+        matches!(self, Self::Waiting { reference: Some(_), poll_after, .. } if poll_after.is_zero())
+    }
 }
 
 /// A call that only reads may be repeated for this long.

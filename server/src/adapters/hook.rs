@@ -1,13 +1,13 @@
 //! Webhooks: what comes in, and what it says.
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use tarishi_protocol::Money;
 use uuid::Uuid;
 
-use super::{Answer, Settings};
+use super::{Answer, Reference, Settings};
 
 /// A webhook as it came, with this tenant's settings.
 #[derive(Clone, Copy)]
@@ -128,6 +128,19 @@ pub struct PaymentNews {
     pub payer_phone: Option<String>,
     /// What it says to a call of ours that bears the reference.
     pub claim: Box<Answer>,
+}
+
+/// What a webhook claimed of a charge that has ended since.
+#[derive(Clone, Copy, Debug)]
+pub struct Claim<'a> {
+    /// The claim, as the webhook was read.
+    pub reference: &'a Reference,
+    /// What is known of the charge.
+    pub known: Option<&'a Reference>,
+    /// The receipt that the charge was told with.
+    pub receipt: Option<&'a str>,
+    /// How long ago the claim came.
+    pub age: Duration,
 }
 
 /// The delivery of one message. Ranks only climb: a late "sent" never undoes "delivered".

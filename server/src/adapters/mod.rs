@@ -107,6 +107,16 @@ pub trait Adapter: Send + Sync {
     /// Never causes an effect.
     async fn recover(&self, call: &Call<'_>, known: Option<&Reference>) -> Result<Answer, AdapterError>;
 
+    /// Asks what there is to a claim about a charge that has ended, for a provider whose webhooks claim money: `Succeeded` is
+    /// money that came in, of whatever amount; `Failed` with [`REVERSED`] is the charge's own payment, given back; `NotFound` and
+    /// any other `Failed` are nothing to tell; after `Waiting` it is asked again. Never causes an effect.
+    ///
+    /// # Errors
+    /// As for any question; it is asked again.
+    async fn confirm(&self, _call: &Call<'_>, _claim: &Claim<'_>) -> Result<Answer, AdapterError> {
+        Ok(Answer::NotFound)
+    }
+
     /// Verifies and reads a webhook. Pure. The default is for providers that send none.
     ///
     /// # Errors

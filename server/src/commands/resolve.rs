@@ -1,5 +1,7 @@
 //! `resolve ID`: a human who has looked at the provider's books says what became of an unresolved operation.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 use tarishi_protocol::OperationId;
 
@@ -32,7 +34,7 @@ struct Decision {
 impl Resolve {
     pub(super) async fn run(self, context: &mut Context<'_>) -> Outcome {
         let resolution = self.decision.read()?;
-        let app = context.app_of_tenant().await?;
+        let app = Arc::new(context.app_of_tenant().await?);
         let row = operator::resolve(&app, &context.tenant, self.id, resolution, "operator".to_owned()).await;
         app.store.close().await;
         let view = operation_view(&row?);

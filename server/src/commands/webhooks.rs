@@ -1,5 +1,7 @@
 //! `webhooks reprocess`: stored webhooks are read again.
 
+use std::sync::Arc;
+
 use serde_json::json;
 
 use super::{Context, Outcome};
@@ -18,7 +20,7 @@ pub(super) enum Webhooks {
 impl Webhooks {
     pub(super) async fn run(self, context: &mut Context<'_>) -> Outcome {
         let Self::Reprocess { adapter } = self;
-        let app = context.app_of_tenant().await?;
+        let app = Arc::new(context.app_of_tenant().await?);
         let done = reprocess(&app, &context.tenant, adapter.as_deref()).await;
         app.store.close().await;
         let done = done?;

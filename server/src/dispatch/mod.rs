@@ -20,6 +20,7 @@ use crate::{
 };
 
 mod audience;
+mod claims;
 mod delivery;
 mod errand;
 pub mod failpoint;

@@ -1,5 +1,7 @@
 //! What a human decides: the end of an unresolved operation, a dead letter's second life. Always on record.
 
+use std::sync::Arc;
+
 use tarishi_protocol::{Code, OperationId, Problem, State};
 
 use super::rules::rules;
@@ -14,7 +16,7 @@ use crate::{
 /// # Errors
 /// `not_found`; `invalid_value` if it is not unresolved.
 pub async fn resolve(
-    app: &App,
+    app: &Arc<App>,
     tenant: &str,
     id: OperationId,
     resolution: Resolution,

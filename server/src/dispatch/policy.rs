@@ -14,12 +14,14 @@ use crate::{
     store::{Evidence, Ms, OperationRow, Resolution, Source},
 };
 
+mod besides;
 mod terms;
 mod unknown;
 mod waits;
 
 use unknown::{Certainty, again, again_after, ask_human, overdue, unknown};
 
+pub use besides::{Besides, CHARGE, Claimed, claimed};
 pub use terms::{Decision, Failure, LaneNews, Rules};
 pub use waits::{
     BREAKER_BASE_MS, BREAKER_CAP_MS, BREAKER_FAILURES, Growth, LIMIT_BASE_MS, LIMIT_CAP_MS, Retry, breaker_ms, limit_ms,
@@ -43,6 +45,7 @@ pub fn decide(row: &OperationRow, source: &Source, evidence: &Evidence, rules: &
         Evidence::Lost => (row.state == State::Calling).then(|| unknown(row, rules, now, "the call's answer was lost")),
         Evidence::ReceiptOverdue => overdue(row, rules, now),
         Evidence::Message(_) => None,
+        Evidence::Claimed(answer) => besides::besides(row, answer),
         Evidence::Resolve(resolution) => resolved(row, resolution, now),
     }
 }
@@ -54,6 +57,7 @@ fn answered(row: &OperationRow, source: &Source, answer: &Answer, rules: &Rules,
     let healthy =
         if matches!(source, Source::Webhook { .. } | Source::Operator { .. }) { LaneNews::Nothing } else { LaneNews::Healthy };
     match answer {
+        Answer::Succeeded { receipt: Some(_), .. } if row.state == State::Succeeded => besides::besides(row, answer),
         Answer::Succeeded { outcome, reference, receipt } => (row.state != State::Succeeded).then(|| Decision {
             state: Some(State::Succeeded),
             outcome: Some(outcome.clone()),

@@ -4,21 +4,26 @@
 //! What is a charge's receipt is told as that charge's outcome and not once more as a payment. So a payment under the name of a
 //! charge that has not ended waits for its end; whatever that is, the money is told.
 
+use std::sync::Arc;
+
 use serde_json::json;
 use tarishi_protocol::State;
 
-use super::webhook;
+use super::{claims, webhook};
 use crate::{
     App,
-    adapters::{InboundNews, News, PaymentNews},
-    store::{self, EventRow, MESSAGE_RECEIVED, PAYMENT_RECEIVED, WebhookEventRow},
+    adapters::{Answer, InboundNews, News, PaymentNews},
+    store::{self, EventRow, MESSAGE_RECEIVED, WebhookEventRow},
 };
 
 /// Settles one event of any kind; false if it matches nothing yet.
-pub(super) async fn settle(app: &App, event: WebhookEventRow) -> store::Result<bool> {
+pub(super) async fn settle(app: &Arc<App>, event: WebhookEventRow) -> store::Result<bool> {
     match &event.news {
         News::Payment(payment) => take_up(app, &event, payment).await,
         News::Inbound(message) => tell(app, &event, message).await,
+        News::Answer(answer @ Answer::Waiting { reference: Some(claim), .. }) if answer.is_claim() => {
+            Box::pin(claims::settle(app, &event, claim)).await
+        }
         News::Answer(_) | News::Message(_) | News::Nothing => webhook::settle_one(app, event).await,
     }
 }
@@ -46,7 +51,7 @@ async fn tell(app: &App, event: &WebhookEventRow, message: &InboundNews) -> stor
 }
 
 /// Takes up one payment; false as long as it may be that of a charge which has not ended.
-async fn take_up(app: &App, event: &WebhookEventRow, payment: &PaymentNews) -> store::Result<bool> {
+async fn take_up(app: &Arc<App>, event: &WebhookEventRow, payment: &PaymentNews) -> store::Result<bool> {
     let (tenant, adapter) = (event.tenant.as_str(), event.adapter.as_str());
     let mut asked = match &event.reference {
         Some(reference) => app.store.operation_by_reference(tenant, adapter, reference).await?,
@@ -68,7 +73,6 @@ async fn take_up(app: &App, event: &WebhookEventRow, payment: &PaymentNews) -> s
         return Ok(false);
     }
     let mut data = json!({
-        "adapter": adapter,
         "receipt": payment.receipt,
         "amount": payment.amount,
         "reference": payment.reference,
@@ -79,14 +83,7 @@ async fn take_up(app: &App, event: &WebhookEventRow, payment: &PaymentNews) -> s
     if let Some(operation) = &asked {
         data["operation_id"] = json!(operation.id);
     }
-    let row = EventRow {
-        seq: 0,
-        tenant: event.tenant.clone(),
-        fact: format!("{adapter}:{PAYMENT_RECEIVED}:{}", payment.receipt),
-        kind: PAYMENT_RECEIVED.to_owned(),
-        data,
-        at: event.received_at,
-    };
+    let row = EventRow::payment(tenant, adapter, &payment.receipt, data, event.received_at);
     if app.store.record_event(row).await? {
         tracing::info!(adapter, "a payment came in");
     }

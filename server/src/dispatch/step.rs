@@ -10,7 +10,8 @@ use super::{audience, delivery, failpoint, names::KeptNames, policy::Rules, rule
 use crate::{
     App,
     adapters::{
-        ActionSpec, Adapter, AdapterError, Answer, Booked, Call, Disposition, Outbound, Recovery, Related, Settings, TokenNeed,
+        ActionSpec, Adapter, AdapterError, Answer, Booked, Call, Claim, Disposition, Outbound, Recovery, Reference, Related,
+        Settings, TokenNeed,
     },
     oauth,
     store::{self, Actor, Evidence, Ms, Open, Opened, OperationRow, Settle, Settled, Source},
@@ -54,6 +55,25 @@ pub async fn step(app: &Arc<App>, row: OperationRow) -> store::Result<()> {
         State::Calling => work.settle(&row, Source::Poll, Evidence::Lost).await,
         _ => work.recover(row).await,
     }
+}
+
+/// Asks what there is to a claim about a charge that has ended; `None` if its adapter cannot be asked now.
+pub(super) async fn confirm(
+    app: &Arc<App>,
+    charge: &OperationRow,
+    claim: Reference,
+    age: Duration,
+) -> store::Result<Option<(Evidence, Rules)>> {
+    let (Some(adapter), Some(effective)) =
+        (app.adapter(&charge.adapter).map(Arc::clone), app.effective(&charge.tenant, &charge.adapter).await?)
+    else {
+        return Ok(None);
+    };
+    let work = Work { app: Arc::clone(app), adapter, settings: effective.settings };
+    let Some(spec) = work.adapter.descriptor().action(&charge.action) else { return Ok(None) };
+    let (attempt, outbound) = (charge.attempt_id.unwrap_or_else(Uuid::now_v7), app.outbound.clone());
+    let what = Asked { spec, row: charge.clone(), attempt, related: None, outbound };
+    Ok(Some((work.claimed(what, claim, age).await, work.rules(&charge.action))))
 }
 
 /// One adapter with one tenant's settings.
@@ -126,6 +146,18 @@ impl Work {
         let known = what.row.reference.clone();
         let work = async move {
             what.with(&app, &*adapter, &settings, async |call| adapter.recover(&call, known.as_ref()).await).await
+        };
+        bounded(deadline, work).await
+    }
+
+    async fn claimed(&self, what: Asked, claim: Reference, age: Duration) -> Evidence {
+        let deadline = what.spec.call_deadline;
+        let (app, adapter, settings) = (Arc::clone(&self.app), Arc::clone(&self.adapter), self.settings.clone());
+        let (known, outcome) = (what.row.reference.clone(), what.row.outcome.clone());
+        let work = async move {
+            let receipt = outcome.as_ref().and_then(|outcome| outcome.get("receipt")?.as_str());
+            let claim = Claim { reference: &claim, known: known.as_ref(), receipt, age };
+            what.with(&app, &*adapter, &settings, async |call| adapter.confirm(&call, &claim).await).await
         };
         bounded(deadline, work).await
     }

@@ -9,6 +9,7 @@ use tarishi_protocol::{Code, OperationId, Problem};
 use uuid::Uuid;
 
 use super::{
+    policy::CHARGE,
     received,
     reports::{adopt, reported},
     rules::rules,
@@ -175,14 +176,14 @@ fn row(addressee: &Addressee, event: HookEvent, now: store::Ms) -> WebhookEventR
 ///
 /// # Errors
 /// The store's.
-pub(super) async fn matching(app: &App, tenant: &str, id: OperationId) -> store::Result<()> {
+pub(super) async fn matching(app: &Arc<App>, tenant: &str, id: OperationId) -> store::Result<()> {
     for event in app.store.events_for(tenant, id).await? {
         settle(app, event).await;
     }
     Ok(())
 }
 
-async fn settle(app: &App, event: WebhookEventRow) {
+async fn settle(app: &Arc<App>, event: WebhookEventRow) {
     let id = event.id;
     match received::settle(app, event).await {
         Ok(true) => {
@@ -198,7 +199,7 @@ async fn settle(app: &App, event: WebhookEventRow) {
 }
 
 /// Settles one event; false if it matches nothing yet.
-pub(super) async fn settle_one(app: &App, event: WebhookEventRow) -> store::Result<bool> {
+pub(super) async fn settle_one(app: &Arc<App>, event: WebhookEventRow) -> store::Result<bool> {
     let Some((row, evidence)) = find(app, &event).await? else { return Ok(false) };
     let Some(adapter) = app.adapters.get(row.adapter.as_str()) else { return Ok(false) };
     let Some(effective) = app.effective(&row.tenant, &row.adapter).await? else { return Ok(false) };
@@ -223,13 +224,33 @@ pub(super) async fn settle_one(app: &App, event: WebhookEventRow) -> store::Resu
         return Box::pin(settle_one(app, event)).await;
     }
     // Whether a payment is told is not decided by its claim.
-    if adopted || (moved && !matches!(event.news, News::Payment(_))) {
+    let claims = match &event.news {
+        News::Payment(_) => true,
+        News::Answer(answer) => answer.is_claim() && row.action == CHARGE,
+        News::Message(_) | News::Inbound(_) | News::Nothing => false,
+    };
+    if adopted || (moved && !claims) {
         // Marked before others are looked at, so that it is not taken for one of them.
         app.store.mark_event(event.id, EventState::Done).await?;
         // News of this operation may have waited for the outcome or the end that it has now.
         Box::pin(matching(app, &row.tenant, row.id)).await?;
     }
     Ok(settled.moved.is_some())
+}
+
+/// The operation that an event names.
+pub(super) async fn named(app: &App, event: &WebhookEventRow) -> store::Result<Option<OperationRow>> {
+    match (event.attempt, &event.reference) {
+        (Some(attempt), _) => match app.store.attempt(attempt).await? {
+            // A webhook may name any attempt in its body: only one of its own tenant and adapter is meant.
+            Some(attempt) if attempt.tenant == event.tenant && attempt.adapter == event.adapter => {
+                app.store.operation(&event.tenant, attempt.operation).await
+            }
+            Some(_) | None => Ok(None),
+        },
+        (None, Some(reference)) => app.store.operation_by_reference(&event.tenant, &event.adapter, reference).await,
+        (None, None) => Ok(None),
+    }
 }
 
 /// The attempt that an event speaks of. A reference speaks of the present one if the operation is known by it or had no other.
@@ -244,18 +265,7 @@ fn spoken_of(event: &WebhookEventRow, row: &OperationRow) -> Option<Uuid> {
 
 /// The operation that an event is about, and what the event says of it.
 async fn find(app: &App, event: &WebhookEventRow) -> store::Result<Option<(OperationRow, Evidence)>> {
-    let known = match (event.attempt, &event.reference) {
-        (Some(attempt), _) => match app.store.attempt(attempt).await? {
-            // A webhook may name any attempt in its body: only one of its own tenant and adapter is meant.
-            Some(attempt) if attempt.tenant == event.tenant && attempt.adapter == event.adapter => {
-                app.store.operation(&event.tenant, attempt.operation).await?
-            }
-            Some(_) | None => None,
-        },
-        (None, Some(reference)) => app.store.operation_by_reference(&event.tenant, &event.adapter, reference).await?,
-        (None, None) => None,
-    };
-    if let Some(row) = known {
+    if let Some(row) = named(app, event).await? {
         return Ok(match &event.news {
             News::Answer(answer) => Some((row, Evidence::Answer(answer.clone()))),
             News::Message(news) if row.outcome.is_some() => Some((row, Evidence::Message(news.clone()))),

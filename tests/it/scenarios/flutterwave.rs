@@ -8,7 +8,10 @@ use serde_json::{Value, json};
 use tarishi_core::{Client, DeviceState, NewOperation, OperationRecord};
 use tarishi_protocol::{OperationId, State};
 use tarishi_sandbox::{Adapter, Call, CallbackFault, Effect, Fault, LedgerEntry};
-use tarishi_server::store::{AttemptFilter, AttemptKind};
+use tarishi_server::{
+    config::FLUTTERWAVE_WEBHOOK_TOKEN,
+    store::{AttemptFilter, AttemptKind, PAYMENT_RECEIVED},
+};
 
 use super::world::{World, ended, enqueue, eventually, until};
 
@@ -114,6 +117,40 @@ async fn a_payment_page_is_shown_and_a_second_try_on_it_may_succeed() {
     let ledger = ledger(&world, Effect::MoneyIn);
     assert_eq!((ledger.len(), ledger[0].amount.as_deref()), (1, Some("12.50")));
     assert_eq!(paid.outcome.unwrap()["receipt"].as_str(), ledger[0].provider_id.as_deref());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_page_that_is_paid_again_after_its_charge_was_told_is_a_payment_that_is_told_once() {
+    let world = World::start().await;
+    let phone = world.phone("phone", "amina").await;
+    let record = enqueue(&phone, link()).await;
+    let waiting = until(&phone, record.id, |state| state == DeviceState::Waiting).await;
+    let url = waiting.outcome.unwrap()["interim"]["open_url"]["url"].as_str().unwrap().to_owned();
+    world.http.post(&url).send().await.unwrap();
+    let paid = ended(&phone, record.id).await;
+    assert_eq!(paid.state, DeviceState::Succeeded);
+    let told = async || world.hosted.server.app().store.events_of_kind("default", PAYMENT_RECEIVED, 0).await.unwrap();
+    let settled = async || world.count("webhook_events WHERE state = 'open'") == 0;
+    eventually("the charge's own webhook is settled", async || world.count("webhook_events") == 1 && settled().await).await;
+    assert!(told().await.is_empty());
+
+    // A webhook that lies tells nothing: Flutterwave knows no such transaction.
+    let tx_ref = world.row(record.id).await.reference.unwrap().data["tx_ref"].clone();
+    let lie = json!({ "event": "charge.completed", "data": { "id": 999_999, "tx_ref": tx_ref, "status": "successful" } });
+    let lie = world.http.post(format!("{}/h/{FLUTTERWAVE_WEBHOOK_TOKEN}", world.url())).json(&lie);
+    assert!(lie.header("verif-hash", "sandbox-flutterwave-hash").send().await.unwrap().status().is_success());
+    world.http.post(format!("{url}?outcome=failed")).send().await.unwrap();
+    world.http.post(&url).send().await.unwrap();
+
+    eventually("the second payment is told", async || !told().await.is_empty()).await;
+    eventually("the failure's webhook is settled", async || world.count("webhook_events WHERE state = 'done'") == 3).await;
+    let [event] = told().await.try_into().unwrap();
+    let money = ledger(&world, Effect::MoneyIn);
+    assert_eq!((money.len(), event.data["receipt"].as_str()), (2, money[1].provider_id.as_deref()));
+    assert_eq!(event.data["operation_id"], json!(record.id));
+    assert_eq!(event.data["amount"], json!({ "amount": "12.50", "currency": "USD" }));
+    let row = world.row(record.id).await;
+    assert_eq!((row.state, row.outcome), (State::Succeeded, paid.outcome));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

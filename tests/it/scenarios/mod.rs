@@ -16,6 +16,7 @@ mod moodle;
 mod panics;
 mod paybill;
 mod pesapal;
+mod prompts;
 mod providers;
 mod push;
 mod rotation;

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 use tarishi_protocol::{Charge, Code, Interim, OpenUrl, PaymentQuery, State};
 
-use super::super::{AdapterError, Answer, Call, Disposition, Reference, payments};
+use super::super::{AdapterError, Answer, Call, Claim, Disposition, Reference, payments};
 use super::{
     Desk, answers,
     answers::{Status, Submitted, Transaction},
@@ -203,6 +203,27 @@ fn claim(known: &Reference) -> Option<(&str, &str)> {
     let claim = known.data.get("claim")?;
     let id = claim.get("id")?.as_str().filter(|id| answers::is_id(id))?;
     Some((claim.get("tx_ref")?.as_str()?, id))
+}
+
+/// What there is to a transaction that a webhook named after its charge had ended.
+pub(super) async fn confirm(desk: &Desk<'_>, told: &Claim<'_>) -> Result<Answer, AdapterError> {
+    let Some((tx_ref, id)) = claim(told.reference).filter(|(_, id)| told.receipt != Some(*id)) else {
+        return Ok(Answer::NotFound);
+    };
+    let later = Answer::Waiting { reference: None, poll_after: Duration::ZERO, interim: None };
+    let Some(found) = verify(desk, id).await? else { return Ok(later) };
+    if found.tx_ref != tx_ref {
+        return Ok(Answer::NotFound);
+    }
+    Ok(match found.status {
+        Status::Successful => Answer::Succeeded {
+            outcome: json!({ "receipt": found.id, "amount": found.amount, "paid_at": found.created_at }),
+            reference: Some(Reference::new(tx_ref)),
+            receipt: Some(found.id),
+        },
+        Status::Failed => standing::refused(&found),
+        Status::Pending | Status::Unknown => later,
+    })
 }
 
 /// Asks for one transaction by Flutterwave's id: what it says of it counts.

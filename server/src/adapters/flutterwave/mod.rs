@@ -25,8 +25,8 @@ use tarishi_protocol::{Payload, catalog::Category};
 
 use self::config::{Config, Waits};
 use super::{
-    ActionSpec, Adapter, AdapterError, Answer, Call, Descriptor, Disposition, Health, HealthCall, Hook, HookRead, Outbound,
-    Recovery, Reference, Settings, http::HttpAnswer,
+    ActionSpec, Adapter, AdapterError, Answer, Call, Claim, Descriptor, Disposition, Health, HealthCall, Hook, HookRead,
+    Outbound, Recovery, Reference, Settings, http::HttpAnswer,
 };
 
 /// Flutterwave's own gateway gives up after 28 s; one call may take longer than that.
@@ -102,6 +102,10 @@ impl Adapter for Flutterwave {
             ("refund", Payload::Refund(refund)) => refund::recover(call, &desk, refund, known).await,
             _ => Err(unsupported()),
         }
+    }
+
+    async fn confirm(&self, call: &Call<'_>, claim: &Claim<'_>) -> Result<Answer, AdapterError> {
+        charge::confirm(&Desk::open(call.settings, call.outbound)?, claim).await
     }
 
     fn read_webhook(&self, hook: &Hook<'_>) -> Result<HookRead, AdapterError> {

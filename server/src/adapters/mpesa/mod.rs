@@ -27,8 +27,8 @@ use uuid::Uuid;
 use self::config::{Config, Waits};
 use self::standing::Standing;
 use super::{
-    AccessToken, ActionSpec, Adapter, AdapterError, Answer, Call, Descriptor, Disposition, Errand, Health, HealthCall, Hook,
-    HookRead, Outbound, Period, Recovery, Reference, Settings, StatementLine, Then, http::HttpAnswer, payments,
+    AccessToken, ActionSpec, Adapter, AdapterError, Answer, Call, Claim, Descriptor, Disposition, Errand, Health, HealthCall,
+    Hook, HookRead, Outbound, Period, Recovery, Reference, Settings, StatementLine, Then, http::HttpAnswer, payments,
 };
 
 const MONEY_DEADLINE: Duration = Duration::from_secs(45);
@@ -104,6 +104,16 @@ impl Adapter for Mpesa {
             ("query", Payload::PaymentQuery(query)) => execute_query(call, &config, query).await,
             ("refund", Payload::Refund(refund)) => status::recover(call, &config, refund, known).await,
             _ => Err(AdapterError::new(Disposition::Unsupported, "M-Pesa has charge, query and refund")),
+        }
+    }
+
+    async fn confirm(&self, call: &Call<'_>, claim: &Claim<'_>) -> Result<Answer, AdapterError> {
+        let config = Config::read(call.settings)?;
+        let Some(besides) = standing::Besides::read(claim) else { return Ok(Answer::NotFound) };
+        match ask(call, &config, besides.checkout).await {
+            Ok(code) => Ok(besides.conclude(code.as_deref(), config.waits.receipt_wait)),
+            Err(error) if matches!(error.disposition, Disposition::Unauthorized | Disposition::RateLimited) => Err(error),
+            Err(_) => Ok(besides.conclude(None, config.waits.receipt_wait)),
         }
     }
 

@@ -8,8 +8,9 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 use tarishi_protocol::{ChargeOutcome, Code, Money, RefundOutcome};
+use uuid::Uuid;
 
-use super::super::{AdapterError, Answer, Disposition, Reference};
+use super::super::{AdapterError, Answer, Claim, Disposition, Reference};
 use super::{
     codes::{StkResult, stk_result},
     config::Waits,
@@ -138,7 +139,9 @@ impl Standing<'_> {
         if unconfirmed {
             outcome["unconfirmed"] = Value::Bool(true);
         }
-        Answer::Succeeded { outcome, reference: Some(self.known.clone()), receipt }
+        // The prompt that it stands on: the receipt of another is other money.
+        let reference = self.known.clone().with("confirmed", checkout_request_id(self.known));
+        Answer::Succeeded { outcome, reference: Some(reference), receipt }
     }
 
     fn wait(&self, reference: Reference, poll_after: Duration) -> Answer {
@@ -167,6 +170,52 @@ fn paid(known: &Reference) -> Option<&Value> {
     let same_attempt = known.data.get("attempt").is_some_and(|attempt| paid.get("attempt") == Some(attempt));
     let same_checkout = known.data.get("checkout").is_none_or(|checkout| paid.get("checkout") == Some(checkout));
     (!same_attempt || same_checkout).then_some(paid)
+}
+
+/// What a callback claimed was paid, besides what its charge was told with.
+pub(super) struct Besides<'a> {
+    paid: &'a Value,
+    /// The prompt to ask about.
+    pub(super) checkout: &'a str,
+    age: Duration,
+}
+
+impl<'a> Besides<'a> {
+    /// `None` if it is the charge's own payment, or none.
+    pub(super) fn read(claim: &Claim<'a>) -> Option<Self> {
+        let paid = claim.reference.data.get("paid").filter(|paid| paid.is_object())?;
+        let checkout = paid.get("checkout")?.as_str()?;
+        let known = |name: &str| claim.known.and_then(|known| known.data.get(name)?.as_str());
+        let stands_on = known("confirmed").or_else(|| known("checkout").filter(|_| claim.receipt.is_none()));
+        let same_receipt = claim.receipt.is_some() && paid.get("receipt").and_then(Value::as_str) == claim.receipt;
+        (!same_receipt && stands_on != Some(checkout)).then_some(Self { paid, checkout, age: claim.age })
+    }
+
+    /// What follows from a query's result code, or from no answer: after a while the callback is believed alone.
+    pub(super) fn conclude(&self, code: Option<&str>, alone_after: Duration) -> Answer {
+        match code.map(|code| (code, stk_result(code))) {
+            Some((_, StkResult::Paid)) => self.succeeded(false),
+            Some((code, StkResult::Over(message) | StkResult::NotReached(message))) => {
+                Answer::Failed { code: code.to_owned(), message: message.to_owned() }
+            }
+            None if self.age >= alone_after => self.succeeded(true),
+            None | Some((_, StkResult::Pending | StkResult::Unknown)) => {
+                Answer::Waiting { reference: None, poll_after: Duration::ZERO, interim: None }
+            }
+        }
+    }
+
+    fn succeeded(&self, unconfirmed: bool) -> Answer {
+        let text = |name: &str| self.paid.get(name).and_then(Value::as_str);
+        let mut outcome =
+            json!({ "receipt": text("receipt"), "amount": self.paid.get("amount"), "paid_at": self.paid.get("paid_at") });
+        if unconfirmed {
+            outcome["unconfirmed"] = Value::Bool(true);
+        }
+        let attempt: Option<Uuid> = text("attempt").and_then(|attempt| attempt.parse().ok());
+        let name = attempt.map_or_else(|| self.checkout.to_owned(), wire::account_reference);
+        Answer::Succeeded { outcome, reference: Some(Reference::new(name)), receipt: text("receipt").map(str::to_owned) }
+    }
 }
 
 /// What is believed of a refund whose result said or did not say something. Daraja cannot be asked about one.

@@ -1,10 +1,12 @@
 //! Collecting a payment: an order, its page, and the question how it stands.
 
+use std::time::Duration;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
 use tarishi_protocol::{Charge, ChargeOutcome, Code, Interim, Money, OpenUrl, PaymentMethod, PaymentQuery, State};
 
-use super::super::{AdapterError, Answer, Call, Disposition, Reference, payments};
+use super::super::{AdapterError, Answer, Call, Claim, Disposition, REVERSED, Reference, payments};
 use super::{Desk, answers, answers::Order, answers::Stands, ipn::Kept, wire};
 
 /// Makes the order; before the first one of a tenant, finds out what our IPN address is called.
@@ -74,7 +76,7 @@ pub(super) async fn recover(
             Stands::Paid => return paid(order, &charge.amount, Some(known), tracking),
             Stands::Reversed => {
                 let message = "the payment was made and given back".to_owned();
-                return Ok(Answer::Failed { code: "reversed".to_owned(), message });
+                return Ok(Answer::Failed { code: REVERSED.to_owned(), message });
             }
             // The payer may try again on the same page.
             Stands::Failed | Stands::Open => {}
@@ -142,6 +144,31 @@ fn claim(known: &Reference) -> Option<(&str, &str)> {
     let claim = known.data.get("claim")?;
     let tracking = claim.get("tracking")?.as_str().filter(|id| wire::is_id(id))?;
     Some((claim.get("reference")?.as_str()?, tracking))
+}
+
+/// How the order stands that an IPN named after its charge had ended. Each IPN may tell of a reversal: none is taken for known.
+pub(super) async fn confirm(desk: &Desk<'_>, told: &Claim<'_>) -> Result<Answer, AdapterError> {
+    let Some((reference, tracking)) = claim(told.reference) else { return Ok(Answer::NotFound) };
+    let own = told.known.and_then(|known| known.data.get("tracking")?.as_str()) == Some(tracking);
+    let later = Answer::Waiting { reference: None, poll_after: Duration::ZERO, interim: None };
+    let Some(order) = status(desk, tracking).await? else { return Ok(later) };
+    if order.reference != reference {
+        return Ok(Answer::NotFound);
+    }
+    Ok(match order.stands {
+        Stands::Paid if order.confirmation_code.is_empty() => later,
+        Stands::Paid if told.receipt == Some(order.confirmation_code.as_str()) => Answer::NotFound,
+        Stands::Paid => Answer::Succeeded {
+            outcome: json!({ "receipt": order.confirmation_code, "amount": order.amount }),
+            reference: Some(Reference::new(reference)),
+            receipt: Some(order.confirmation_code),
+        },
+        Stands::Reversed if own => {
+            Answer::Failed { code: REVERSED.to_owned(), message: "the payment was given back".to_owned() }
+        }
+        // Whatever comes next is told by an IPN of its own.
+        Stands::Reversed | Stands::Failed | Stands::Open => Answer::NotFound,
+    })
 }
 
 /// Asks for one order by Pesapal's id; there is no other way.

@@ -24,8 +24,8 @@ use tarishi_protocol::{Payload, catalog::Category};
 
 use self::config::{Config, Waits};
 use super::{
-    AccessToken, ActionSpec, Adapter, AdapterError, Answer, Call, Descriptor, Disposition, Health, HealthCall, Hook, HookRead,
-    Outbound, Recovery, Reference, Settings, http::HttpAnswer,
+    AccessToken, ActionSpec, Adapter, AdapterError, Answer, Call, Claim, Descriptor, Disposition, Health, HealthCall, Hook,
+    HookRead, Outbound, Recovery, Reference, Settings, http::HttpAnswer,
 };
 
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -110,6 +110,10 @@ impl Adapter for Pesapal {
             ("refund", Payload::Refund(_)) => refund::recover(call, &desk, known).await,
             _ => Err(unsupported()),
         }
+    }
+
+    async fn confirm(&self, call: &Call<'_>, claim: &Claim<'_>) -> Result<Answer, AdapterError> {
+        charge::confirm(&Desk::open(call.settings, call.outbound, call.access_token)?, claim).await
     }
 
     fn read_webhook(&self, hook: &Hook<'_>) -> Result<HookRead, AdapterError> {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tarishi_protocol::{Code, Problem, State};
 
-use super::Retry;
+use super::{Besides, Retry};
 use crate::{
     adapters::{AdapterError, Disposition, Recovery, Reference},
     store::Ms,
@@ -76,6 +76,10 @@ pub struct Decision {
     pub uncounted: bool,
     /// A new effect begins.
     pub new_effect: bool,
+    /// Money came in besides: it is told, and changes nothing else.
+    pub besides: Option<Besides>,
+    /// The money that it was told with went back.
+    pub reversed: bool,
     /// What the lane learns.
     pub lane: LaneNews,
 }

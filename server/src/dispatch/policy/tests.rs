@@ -298,6 +298,55 @@ fn what_a_callback_says_of_an_unresolved_payment_makes_it_be_asked_about_again()
 }
 
 #[test]
+fn money_besides_what_a_charge_was_told_with_is_told_and_changes_nothing() {
+    let paid = |receipt: Option<&str>| Answer::Succeeded {
+        outcome: json!({ "receipt": receipt }),
+        reference: None,
+        receipt: receipt.map(str::to_owned),
+    };
+    let told = OperationRow { outcome: Some(json!({ "receipt": "B" })), ..row(State::Succeeded) };
+    let besides = |row: &OperationRow, evidence: &Evidence| {
+        let decision = decide(row, &Source::Poll, evidence, &rules(MONEY), NOW)?;
+        assert_eq!((decision.state, decision.outcome, decision.problem), (None, None, None));
+        Some(decision.besides.unwrap().receipt)
+    };
+    for (receipt, tells) in [(Some("A"), Some(Some("A".to_owned()))), (Some("B"), None)] {
+        assert_eq!(besides(&told, &Evidence::Answer(paid(receipt))), tells);
+        assert_eq!(besides(&told, &Evidence::Claimed(paid(receipt))), tells);
+    }
+    assert_eq!(besides(&told, &Evidence::Claimed(paid(None))), Some(None), "money without a receipt is money");
+    assert_eq!(besides(&told, &Evidence::Answer(paid(None))), None);
+    assert_eq!(besides(&row(State::Failed), &Evidence::Claimed(paid(Some("A")))), Some(Some("A".to_owned())));
+    assert_eq!(besides(&row(State::Waiting), &Evidence::Claimed(paid(Some("A")))), None, "it is asked about itself");
+    let refund = OperationRow { action: "refund".to_owned(), ..told };
+    assert_eq!(besides(&refund, &Evidence::Claimed(paid(Some("A")))), None);
+}
+
+#[test]
+fn money_that_went_back_is_marked_on_the_success_and_never_makes_it_a_failure() {
+    let reversed = Evidence::Claimed(Answer::Failed { code: "reversed".to_owned(), message: String::new() });
+    let told = OperationRow { outcome: Some(json!({ "receipt": "B" })), ..row(State::Succeeded) };
+    let decision = decide(&told, &Source::Poll, &reversed, &rules(MONEY), NOW).unwrap();
+    assert_eq!((decision.state, decision.reversed), (None, true));
+    assert_eq!(decision.outcome, Some(json!({ "receipt": "B", "reversed": true })));
+    let again = OperationRow { outcome: decision.outcome, ..told };
+    assert!(decide(&again, &Source::Poll, &reversed, &rules(MONEY), NOW).is_none());
+    assert!(decide(&row(State::Failed), &Source::Poll, &reversed, &rules(MONEY), NOW).is_none());
+}
+
+#[test]
+fn a_claim_is_asked_about_until_it_is_answered_or_has_been_waited_for_as_long_as_a_payment() {
+    let rules = rules(MONEY);
+    let waits = Evidence::Answer(Answer::Waiting { reference: None, poll_after: Duration::ZERO, interim: None });
+    for said in [waits, failure(Disposition::Ambiguous), failure(Disposition::Unauthorized)] {
+        assert_eq!(claimed(said.clone(), rules.max_wait_ms - 1, &rules), Claimed::Later);
+        assert_eq!(claimed(said, rules.max_wait_ms, &rules), Claimed::GivenUp);
+    }
+    let said = Evidence::Answer(Answer::NotFound);
+    assert_eq!(claimed(said, rules.max_wait_ms, &rules), Claimed::Answered(Answer::NotFound));
+}
+
+#[test]
 fn money_of_an_earlier_call_always_counts() {
     let older = Source::Webhook { attempt: Some(Uuid::from_u128(99)) };
     let paid = Evidence::Answer(Answer::Succeeded { outcome: json!({}), reference: None, receipt: None });

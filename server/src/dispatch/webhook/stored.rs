@@ -32,7 +32,7 @@ pub async fn retry(app: &Arc<App>, after: i64) -> i64 {
     settle_all(app, app.store.open_events_after(after, before, RETRY_MAX).await).await
 }
 
-async fn settle_all(app: &App, events: store::Result<Vec<WebhookEventRow>>) -> i64 {
+async fn settle_all(app: &Arc<App>, events: store::Result<Vec<WebhookEventRow>>) -> i64 {
     let events = match events {
         Ok(events) => events,
         Err(error) => {
@@ -63,7 +63,7 @@ pub struct Reprocessed {
 ///
 /// # Errors
 /// The store's.
-pub async fn reprocess(app: &App, tenant: &str, adapter: Option<&str>) -> store::Result<Reprocessed> {
+pub async fn reprocess(app: &Arc<App>, tenant: &str, adapter: Option<&str>) -> store::Result<Reprocessed> {
     let (mut done, mut after) = (Reprocessed::default(), 0);
     loop {
         let page = app.store.unsettled_webhooks(tenant, adapter.map(str::to_owned), after, PAGE).await?;

@@ -6,8 +6,10 @@ use sha2::{Digest as _, Sha256};
 use super::Ms;
 use crate::clock::date;
 
-/// Money came in that no operation asked for.
+/// Money came in that no operation was told with.
 pub const PAYMENT_RECEIVED: &str = "payment.received";
+/// A charge was paid, and the money was given back.
+pub const PAYMENT_REVERSED: &str = "payment.reversed";
 /// Somebody wrote to us.
 pub const MESSAGE_RECEIVED: &str = "message.received";
 /// The effect exists.
@@ -24,12 +26,13 @@ pub const ADAPTER_DEGRADED: &str = "adapter.degraded";
 pub const ADAPTER_RECOVERED: &str = "adapter.recovered";
 
 /// Every type of event.
-pub const EVENT_TYPES: [&str; 8] = [
+pub const EVENT_TYPES: [&str; 9] = [
     OPERATION_SUCCEEDED,
     OPERATION_FAILED,
     OPERATION_UNRESOLVED,
     OPERATION_LATE_SUCCESS,
     PAYMENT_RECEIVED,
+    PAYMENT_REVERSED,
     MESSAGE_RECEIVED,
     ADAPTER_DEGRADED,
     ADAPTER_RECOVERED,
@@ -62,6 +65,14 @@ impl std::fmt::Debug for EventRow {
 }
 
 impl EventRow {
+    /// Of a payment: one fact by the provider's name for it, however often and by whichever way it is told.
+    #[must_use]
+    pub fn payment(tenant: &str, adapter: &str, name: &str, mut data: Value, at: Ms) -> Self {
+        data["adapter"] = json!(adapter);
+        let fact = format!("{adapter}:{PAYMENT_RECEIVED}:{name}");
+        Self { seq: 0, tenant: tenant.to_owned(), fact, kind: PAYMENT_RECEIVED.to_owned(), data, at }
+    }
+
     /// What receivers know it by: the same however often the fact is told, and fit for a header.
     #[must_use]
     pub fn id(&self) -> String {

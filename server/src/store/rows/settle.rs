@@ -79,6 +79,8 @@ pub enum Evidence {
     ReceiptOverdue,
     /// A message's delivery.
     Message(MessageNews),
+    /// What the provider said of a claim about a charge that has ended.
+    Claimed(Answer),
     /// A human's decision.
     Resolve(Resolution),
 }
@@ -124,6 +126,8 @@ pub struct Settled {
     pub moved: Option<(State, State)>,
     /// It succeeded after it had been told failed or expired.
     pub late_success: bool,
+    /// Money came in besides what it was told with, or its own was given back.
+    pub besides: bool,
     /// Webhook events that wait for this operation may match now.
     pub news: bool,
 }

@@ -40,6 +40,12 @@ pub(super) fn apply(
     if state != row.state {
         events::operation(conn, row, now)?;
     }
+    if let Some(besides) = &decision.besides {
+        events::besides(conn, row, besides, now)?;
+    }
+    if decision.reversed {
+        events::reversed(conn, row, now)?;
+    }
     if state.is_ended() && !row.state.is_ended() {
         order::follow(conn, row, state, now)?;
     }

@@ -7,9 +7,12 @@ use serde_json::json;
 use tarishi_protocol::State;
 
 use super::{map, subscriptions};
-use crate::store::{
-    ADAPTER_DEGRADED, ADAPTER_RECOVERED, Actor, Error, EventPage, EventRow, Ms, OPERATION_FAILED, OPERATION_LATE_SUCCESS,
-    OPERATION_SUCCEEDED, OPERATION_UNRESOLVED, OperationRow, Result,
+use crate::{
+    dispatch::policy::Besides,
+    store::{
+        ADAPTER_DEGRADED, ADAPTER_RECOVERED, Actor, Error, EventPage, EventRow, Ms, OPERATION_FAILED, OPERATION_LATE_SUCCESS,
+        OPERATION_SUCCEEDED, OPERATION_UNRESOLVED, OperationRow, PAYMENT_REVERSED, Result,
+    },
 };
 
 /// The last number that retention has deleted.
@@ -58,6 +61,43 @@ pub(super) fn operation(conn: &Connection, before: &OperationRow, now: Ms) -> Re
     // The same operation may come to stand so more than once: each time is a fact.
     let fact = format!("{}{now}", fact_of(&row, kind));
     let event = EventRow { seq: 0, tenant: row.tenant, fact, kind: kind.to_owned(), data, at: now };
+    record(conn, &event).map(drop)
+}
+
+/// Money came in for a charge that was told with other money, or with none.
+pub(super) fn besides(conn: &Connection, charge: &OperationRow, money: &Besides, now: Ms) -> Result<()> {
+    let booked = "SELECT 1 FROM operations WHERE tenant_id = ?1 AND adapter = ?2 AND receipt = ?3";
+    if conn.prepare_cached(booked)?.exists(params![charge.tenant, charge.adapter, money.receipt])? {
+        return Ok(());
+    }
+    let mut data = json!({
+        "receipt": money.receipt,
+        "amount": money.outcome.get("amount"),
+        "reference": money.reference,
+        "paid_at": money.outcome.get("paid_at"),
+        "payer": null,
+        "payer_phone": null,
+        "operation_id": charge.id,
+    });
+    if money.outcome.get("unconfirmed").is_some_and(|unconfirmed| unconfirmed == true) {
+        data["unconfirmed"] = json!(true);
+    }
+    let name = money.receipt.as_deref().unwrap_or(&money.reference);
+    record(conn, &EventRow::payment(&charge.tenant, &charge.adapter, name, data, now)).map(drop)
+}
+
+/// The money of a charge that was told succeeded went back.
+pub(super) fn reversed(conn: &Connection, charge: &OperationRow, now: Ms) -> Result<()> {
+    let field = |name: &str| charge.outcome.as_ref().and_then(|outcome| outcome.get(name));
+    let data = json!({
+        "adapter": charge.adapter,
+        "operation_id": charge.id,
+        "account": charge.account,
+        "receipt": field("receipt"),
+        "amount": field("amount"),
+    });
+    let fact = fact_of(charge, PAYMENT_REVERSED);
+    let event = EventRow { seq: 0, tenant: charge.tenant.clone(), fact, kind: PAYMENT_REVERSED.to_owned(), data, at: now };
     record(conn, &event).map(drop)
 }
 
@@ -128,7 +168,7 @@ pub(super) fn one(conn: &Connection, tenant: &str, seq: u64) -> Result<Option<Ev
 
 /// Deletes what is older, but for payments; says how many rows.
 pub(super) fn sweep(conn: &Connection, before: Ms, most: i64) -> Result<usize> {
-    let sql = "DELETE FROM events WHERE event_seq IN (SELECT event_seq FROM events WHERE at < ?1 AND kind <> 'payment.received' \
+    let sql = "DELETE FROM events WHERE event_seq IN (SELECT event_seq FROM events WHERE at < ?1 AND kind NOT IN ('payment.received', 'payment.reversed') \
                ORDER BY at LIMIT ?2) RETURNING event_seq";
     let mut statement = conn.prepare_cached(sql)?;
     let gone: Vec<i64> = statement.query_map([before, most], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;

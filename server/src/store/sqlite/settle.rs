@@ -25,12 +25,16 @@ pub(super) fn settle(conn: &Connection, settle: &Settle) -> Result<Settled> {
     let Some(mut row) = map::load(conn, &settle.tenant, settle.id)? else { return Ok(Settled::default()) };
     row.earlier_unknown = row.attempts > 1 && read::earlier_unknown(conn, &row)?;
     let before = row.state;
+    let mut besides = false;
     let state = if let Evidence::Message(news) = &settle.evidence {
         message(conn, &row, news, settle.now)?;
         before
     } else {
         match policy::decide(&row, &settle.source, &settle.evidence, &settle.rules, settle.now) {
-            Some(decision) => apply::apply(conn, &row, &settle.source, decision, settle.rules.look_for, settle.now)?,
+            Some(decision) => {
+                besides = decision.besides.is_some() || decision.reversed;
+                apply::apply(conn, &row, &settle.source, decision, settle.rules.look_for, settle.now)?
+            }
             None => {
                 keep_reference(conn, &row, settle)?;
                 before
@@ -43,6 +47,7 @@ pub(super) fn settle(conn: &Connection, settle: &Settle) -> Result<Settled> {
     Ok(Settled {
         moved: Some((before, state)),
         late_success: state == State::Succeeded && matches!(before, State::Failed | State::Expired | State::Cancelled),
+        besides,
         news: closes_attempt,
     })
 }
@@ -58,6 +63,10 @@ fn keep_reference(conn: &Connection, row: &OperationRow, settle: &Settle) -> Res
         Answer::Next { .. } | Answer::Looked { .. } | Answer::Failed { .. } | Answer::NotFound => None,
     };
     match reference {
+        // What a success was told with keeps its place: a claim is of that, or of other money.
+        Some(reference) if row.state == State::Succeeded && row.reference.is_some() && answer.is_claim() => {
+            late_receipt(conn, row, reference, settle.now)
+        }
         Some(reference) if row.reference.as_ref() != Some(reference) => {
             // How high a message's status has climbed is written with the status alone.
             let mut reference = reference.clone();
@@ -69,11 +78,17 @@ fn keep_reference(conn: &Connection, row: &OperationRow, settle: &Settle) -> Res
     }
 }
 
-/// The callback of a payment that is booked already, without its receipt: the receipt is added.
+/// The callback of a payment that is booked already, without its receipt: the receipt is added, if it is of the prompt that the
+/// success stands on.
 fn late_receipt(conn: &Connection, row: &OperationRow, reference: &Reference, now: Ms) -> Result<()> {
     let Some(mut outcome) = row.outcome.clone().filter(|outcome| outcome["receipt_missing"] == true) else { return Ok(()) };
     let paid = reference.data.get("paid").and_then(Value::as_object);
     let Some((paid, receipt)) = paid.and_then(|paid| Some((paid, paid.get("receipt")?.as_str()?))) else { return Ok(()) };
+    let known = row.reference.as_ref().map(|known| &known.data);
+    let stands_on = known.and_then(|data| data.get("confirmed").or_else(|| data.get("checkout")));
+    if stands_on.is_none_or(|checkout| paid.get("checkout") != Some(checkout)) {
+        return Ok(());
+    }
     if let Some(fields) = outcome.as_object_mut() {
         fields.remove("receipt_missing");
         for name in ["receipt", "amount", "paid_at"] {
@@ -160,12 +175,12 @@ struct Line {
 fn line(settle: &Settle) -> Line {
     let plain = |result| Line { result, code: None, message: None };
     match &settle.evidence {
-        Evidence::Answer(Answer::Next { .. }) => plain("next"),
-        Evidence::Answer(Answer::Looked { .. }) => plain("looked"),
-        Evidence::Answer(Answer::Succeeded { .. }) => plain("succeeded"),
-        Evidence::Answer(Answer::Waiting { .. }) => plain("waiting"),
-        Evidence::Answer(Answer::NotFound) => plain("not_found"),
-        Evidence::Answer(Answer::Failed { code, message }) => {
+        Evidence::Answer(Answer::Next { .. }) | Evidence::Claimed(Answer::Next { .. }) => plain("next"),
+        Evidence::Answer(Answer::Looked { .. }) | Evidence::Claimed(Answer::Looked { .. }) => plain("looked"),
+        Evidence::Answer(Answer::Succeeded { .. }) | Evidence::Claimed(Answer::Succeeded { .. }) => plain("succeeded"),
+        Evidence::Answer(Answer::Waiting { .. }) | Evidence::Claimed(Answer::Waiting { .. }) => plain("waiting"),
+        Evidence::Answer(Answer::NotFound) | Evidence::Claimed(Answer::NotFound) => plain("not_found"),
+        Evidence::Answer(Answer::Failed { code, message }) | Evidence::Claimed(Answer::Failed { code, message }) => {
             Line { result: "failed", code: Some(code.clone()), message: Some(message.clone()) }
         }
         Evidence::Failure(failure) => {

@@ -4,8 +4,9 @@ use serde_json::json;
 use tarishi_core::{DeviceState, NewOperation};
 use tarishi_protocol::{OperationId, State};
 use tarishi_sandbox::{Call, Effect};
+use tarishi_server::{config::PESAPAL_WEBHOOK_TOKEN, store::PAYMENT_REVERSED};
 
-use super::super::world::{World, ended, enqueue, eventually};
+use super::super::world::{World, ended, enqueue, eventually, until};
 use super::{fault, ledger, once, operation, page, pay};
 
 fn refund(charge: OperationId, key: &str, amount: Option<&str>) -> NewOperation {
@@ -32,6 +33,33 @@ async fn a_payment_is_given_back_once() {
     let problem = ended(&phone, more.id).await.problem.unwrap();
     assert_eq!((problem.code.as_str(), problem.detail.as_str()), ("provider_rejected", "the payment was given back before"));
     assert_eq!(world.row(paid.id).await.state, State::Succeeded);
+}
+
+/// Finding 18: the notification of the payment and that of its reversal are the same bytes.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_payment_that_went_back_after_its_charge_was_told_is_told_once_and_stays_on_record() {
+    let world = World::start().await;
+    let (phone, paid) = once(&world).await;
+    let receipt = paid.outcome.unwrap()["receipt"].clone();
+    let back = enqueue(&phone, refund(paid.id, "back-1", None)).await;
+    assert_eq!(ended(&phone, back.id).await.state, DeviceState::Succeeded);
+    let told = async || world.hosted.server.app().store.events_of_kind("default", PAYMENT_REVERSED, 0).await.unwrap();
+    eventually("it is told", async || !told().await.is_empty()).await;
+    let row = world.row(paid.id).await;
+    let body = json!({
+        "OrderTrackingId": row.reference.as_ref().unwrap().data["tracking"], "OrderNotificationType": "IPNCHANGE",
+        "OrderMerchantReference": row.reference.as_ref().unwrap().data["reference"],
+    });
+    let url = format!("{}/h/{PESAPAL_WEBHOOK_TOKEN}/ipn", world.url());
+    assert!(world.http.post(url).json(&body).send().await.unwrap().status().is_success());
+    eventually("all are settled", async || world.count("webhook_events WHERE state = 'open'") == 0).await;
+
+    let [event] = told().await.try_into().unwrap();
+    assert_eq!((&event.data["operation_id"], &event.data["receipt"]), (&json!(paid.id), &receipt));
+    let row = world.row(paid.id).await;
+    assert_eq!((row.state, &row.outcome.unwrap()["reversed"]), (State::Succeeded, &json!(true)));
+    let stands = until(&phone, paid.id, |state| state == DeviceState::Succeeded).await;
+    assert_eq!(stands.outcome.unwrap()["reversed"], true, "the device hears of it");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

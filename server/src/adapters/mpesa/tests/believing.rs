@@ -5,10 +5,10 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
 
-use super::super::super::{AdapterError, Answer, Disposition, Reference};
+use super::super::super::{AdapterError, Answer, Claim, Disposition, Reference};
 use super::super::{
     config::Waits,
-    standing::{Standing, checkout_request_id, conclude_refund},
+    standing::{Besides, Standing, checkout_request_id, conclude_refund},
 };
 use super::{CHECKOUT, kes, known};
 
@@ -94,6 +94,41 @@ fn a_claim_for_another_prompt_of_the_same_attempt_is_none() {
     assert_eq!(checkout_request_id(&forged), Some(CHECKOUT));
     let (outcome, receipt) = succeeded(after(&forged.with("confirmed_at", "2026-11-24T07:15:00Z"), 60, Some("0")));
     assert_eq!((&outcome["receipt"], receipt), (&Value::Null, None));
+}
+
+/// What is done about a callback that says paid when its charge has ended.
+fn besides(known: &Reference, receipt: Option<&str>, code: Option<&str>, age: Duration) -> Option<Answer> {
+    let paid = json!({ "receipt": "UKO1", "checkout": "ws_CO_1", "attempt": uuid::Uuid::from_u128(7) });
+    let reference = Reference::new("ws_CO_1").with("paid", paid);
+    let claim = Claim { reference: &reference, known: Some(known), receipt, age };
+    Besides::read(&claim).map(|besides| besides.conclude(code, Duration::from_secs(900)))
+}
+
+#[test]
+fn the_charge_s_own_callback_is_no_money_besides() {
+    let of = |checkout: &str| Reference::new(checkout).with("checkout", checkout);
+    let asked = |known: &Reference, receipt| besides(known, receipt, Some("0"), Duration::ZERO).is_some();
+    assert!(!asked(&of("ws_CO_2"), Some("UKO1")), "it is what the charge was told with");
+    assert!(!asked(&of("ws_CO_1"), None), "its own prompt, without a receipt");
+    assert!(!asked(&of("ws_CO_2").with("confirmed", "ws_CO_1"), Some("UKO2")), "the prompt that the success stands on");
+    assert!(asked(&of("ws_CO_2"), None) && asked(&of("ws_CO_2"), Some("UKO2")));
+    assert!(asked(&of("ws_CO_1").with("confirmed", "ws_CO_2"), Some("UKO2")), "told with an earlier prompt's money");
+}
+
+#[test]
+fn money_besides_is_asked_about_and_after_a_while_the_callback_is_believed_alone() {
+    let said = |code, secs| besides(&known(), Some("UKO2"), code, Duration::from_secs(secs)).unwrap();
+    let Answer::Succeeded { outcome, reference, receipt } = said(Some("0"), 0) else { panic!("confirmed") };
+    assert_eq!((receipt.as_deref(), outcome.get("unconfirmed")), (Some("UKO1"), None));
+    assert!(reference.is_some_and(|name| super::super::wire::is_account_reference(&name.id)));
+    for code in [None, Some("4999"), Some("77777")] {
+        assert!(matches!(said(code, 899), Answer::Waiting { .. }), "{code:?}");
+    }
+    assert!(matches!(said(Some("4999"), 900), Answer::Waiting { .. }), "\"still processing\" is an answer");
+    assert!(matches!(said(None, 900), Answer::Succeeded { outcome, .. } if outcome["unconfirmed"] == true));
+    for code in ["1032", "1037"] {
+        assert!(matches!(said(Some(code), 900), Answer::Failed { .. }), "{code}");
+    }
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Evidence that crosses: webhook before answer, poll after webhook. Findings 17 and 26.
 
+use serde_json::json;
 use tarishi_protocol::State;
 
 use super::{
@@ -7,8 +8,8 @@ use super::{
     desk::{Desk, T},
 };
 use crate::{
-    adapters::Disposition,
-    store::{AttemptFilter, AttemptKind, Evidence, Resolution, Source, Store as _},
+    adapters::{Answer, Disposition, REVERSED, Reference},
+    store::{AttemptFilter, AttemptKind, Evidence, PAYMENT_RECEIVED, PAYMENT_REVERSED, Resolution, Source, Store as _},
 };
 
 /// Finding 17: the callback settles while the call is still open.
@@ -38,7 +39,7 @@ async fn a_poll_written_after_the_webhook_does_not_take_success_back() {
     desk.run(charge.id, waiting(Some("ws_CO_1"))).await;
     desk.settle(charge.id, Source::Webhook { attempt: None }, Evidence::Answer(paid("TKL1")), MONEY).await;
 
-    for late in [waiting(Some("ws_CO_1")), failed(), crate::adapters::Answer::NotFound] {
+    for late in [waiting(Some("ws_CO_1")), failed(), Answer::NotFound] {
         desk.settle(charge.id, Source::Poll, Evidence::Answer(late), MONEY).await;
         assert_eq!(desk.state(charge.id).await, State::Succeeded);
     }
@@ -50,7 +51,7 @@ async fn a_poll_written_after_the_webhook_does_not_take_success_back() {
 #[tokio::test]
 async fn settle_only_climbs() {
     for first in [waiting(Some("r")), failed(), succeeded()] {
-        for second in [waiting(Some("r")), failed(), succeeded(), crate::adapters::Answer::NotFound] {
+        for second in [waiting(Some("r")), failed(), succeeded(), Answer::NotFound] {
             for source in [Source::Poll, Source::Webhook { attempt: None }] {
                 let desk = Desk::open().await;
                 let charge = desk.charge("fee-1", "FEE-1");
@@ -115,6 +116,73 @@ async fn a_failure_of_the_try_before_is_kept_in_the_log_and_does_not_fail_the_pr
     desk.settle(charge.id, of(second), Evidence::Answer(failed()), MONEY).await;
     assert_eq!(desk.state(charge.id).await, State::Failed);
     desk.healthy().await;
+}
+
+/// What came in besides is told once, whatever told it, unless another charge was told with it.
+#[tokio::test]
+async fn a_second_receipt_of_a_charge_is_one_payment_and_takes_nothing_from_it() {
+    let desk = Desk::open().await;
+    let (charge, other) = (desk.charge("fee-1", "FEE-1"), desk.charge("fee-2", "FEE-2"));
+    desk.send_all("d1", &[&charge, &other]).await;
+    desk.run(charge.id, paid("TKL1")).await;
+    desk.run(other.id, paid("TKL3")).await;
+    let before = desk.row(charge.id).await;
+    let claimed = async |answer| desk.settle(charge.id, Source::Poll, Evidence::Claimed(answer), MONEY).await.besides;
+
+    assert!(!claimed(paid("TKL1")).await);
+    for _ in 0..2 {
+        assert!(claimed(paid("TKL2")).await);
+    }
+    claimed(paid("TKL3")).await;
+    desk.settle(charge.id, Source::Poll, Evidence::Answer(paid("TKL2")), MONEY).await;
+
+    let events = desk.store.events_of_kind(T, PAYMENT_RECEIVED, 0).await.unwrap();
+    let receipts: Vec<_> =
+        events.iter().map(|event| (event.data["receipt"].clone(), event.data["operation_id"].clone())).collect();
+    assert_eq!(receipts, [(json!("TKL2"), json!(charge.id))]);
+    let row = desk.row(charge.id).await;
+    assert_eq!((row.state, row.outcome, row.reference), (before.state, before.outcome, before.reference));
+    desk.healthy().await;
+}
+
+#[tokio::test]
+async fn a_payment_that_went_back_is_marked_and_told_once() {
+    let desk = Desk::open().await;
+    let charge = desk.charge("fee-1", "FEE-1");
+    desk.send("d1", &charge).await;
+    desk.run(charge.id, paid("TKL1")).await;
+    let back = Answer::Failed { code: REVERSED.to_owned(), message: "given back".to_owned() };
+    for told in [true, false] {
+        assert_eq!(desk.settle(charge.id, Source::Poll, Evidence::Claimed(back.clone()), MONEY).await.besides, told);
+    }
+    let [event] = desk.store.events_of_kind(T, PAYMENT_REVERSED, 0).await.unwrap().try_into().unwrap();
+    assert_eq!((&event.data["receipt"], &event.data["operation_id"]), (&json!("TKL1"), &json!(charge.id)));
+    let row = desk.row(charge.id).await;
+    assert_eq!((row.state, &row.outcome.unwrap()["reversed"]), (State::Succeeded, &json!(true)));
+    desk.healthy().await;
+}
+
+/// Two prompts, the second confirmed without its callback: the first one's receipt is not the second's.
+#[tokio::test]
+async fn a_missing_receipt_is_taken_from_the_callback_of_its_own_prompt_alone() {
+    let desk = Desk::open().await;
+    let charge = desk.charge("fee-1", "FEE-1");
+    desk.send("d1", &charge).await;
+    let reference = Reference::new("B").with("checkout", "B").with("confirmed", "B");
+    let outcome = json!({ "receipt": null, "receipt_missing": true });
+    desk.run(charge.id, Answer::Succeeded { outcome, reference: Some(reference.clone()), receipt: None }).await;
+    let callback = async |checkout: &str, receipt: &str| {
+        let paid = json!({ "receipt": receipt, "checkout": checkout, "attempt": null });
+        let claim = Some(Reference::new(checkout).with("paid", paid));
+        let claim = Answer::Waiting { reference: claim, poll_after: std::time::Duration::ZERO, interim: None };
+        desk.settle(charge.id, Source::Webhook { attempt: None }, Evidence::Answer(claim), MONEY).await;
+        desk.row(charge.id).await
+    };
+
+    let row = callback("A", "TKL1").await;
+    assert_eq!((&row.outcome.unwrap()["receipt"], row.reference), (&json!(null), Some(reference)));
+    let row = callback("B", "TKL2").await;
+    assert_eq!(row.outcome.unwrap(), json!({ "receipt": "TKL2" }));
 }
 
 /// Finding 26.
