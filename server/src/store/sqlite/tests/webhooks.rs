@@ -209,13 +209,13 @@ async fn the_later_reports_of_a_call_whose_answer_was_lost_fill_their_recipients
         json!([{ "to": amina, "id": "m1", "status": "delivered" }, { "to": baraka, "id": null, "status": "unknown" }]);
     let reference = Some(Reference::new("m1").with("ranks", json!({ "m1": 6 })).with(ADOPTED, true));
     let first = Answer::Succeeded { outcome: json!({ "messages": messages }), reference, receipt: None };
-    desk.settle(many.id, Source::Webhook, Evidence::Answer(first), MESSAGES).await;
+    desk.settle(many.id, Source::Webhook { attempt: None }, Evidence::Answer(first), MESSAGES).await;
     let asked = async |to: &str| desk.store.adopted_by_correlation(T, "sms", to).await.unwrap().map(|row| row.id);
     assert_eq!((asked(amina).await, asked(baraka).await), (None, Some(many.id)));
     let report = async |id: &str, to: &str, status: &str, rank: u8| {
         let (to, reason) = (Some(to.to_owned()), (status == "failed").then(|| "UserInBlackList".to_owned()));
         let news = MessageNews { id: id.to_owned(), status: status.to_owned(), rank, to, reason, cost: None };
-        desk.settle(many.id, Source::Webhook, Evidence::Message(news), MESSAGES).await;
+        desk.settle(many.id, Source::Webhook { attempt: None }, Evidence::Message(news), MESSAGES).await;
         desk.row(many.id).await.outcome.unwrap()["messages"].clone()
     };
 
@@ -243,7 +243,7 @@ async fn a_report_fills_no_entry_of_a_call_that_was_answered() {
     assert!(desk.store.adopted_by_correlation(T, "sms", "+254711000111").await.unwrap().is_none());
     let to = Some("+254711000111".to_owned());
     let news = MessageNews { id: "m2".to_owned(), status: "delivered".to_owned(), rank: 6, to, reason: None, cost: None };
-    desk.settle(sms.id, Source::Webhook, Evidence::Message(news), MESSAGES).await;
+    desk.settle(sms.id, Source::Webhook { attempt: None }, Evidence::Message(news), MESSAGES).await;
 
     assert_eq!(desk.row(sms.id).await.outcome.unwrap()["messages"], messages);
 }
