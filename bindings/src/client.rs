@@ -4,9 +4,11 @@ use std::{
     any::Any,
     collections::HashMap,
     future::Future,
+    marker::PhantomData,
     panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
     sync::Arc,
+    task::{Context, Poll},
     time::Duration,
 };
 
@@ -14,7 +16,7 @@ use tarishi_core::{
     CancelOutcome, Client as Core, Filter, Logout, LogoutReport, Network, NewOperation, OperationRecord, Stop as CoreStop,
     SyncReport, Why,
 };
-use tarishi_protocol::{NotificationEvent, OperationId};
+use tarishi_protocol::OperationId;
 
 use crate::{
     ClientError, ClientOptions, EventListener, HttpTransport, KeyStore, NetworkMonitor, NetworkSink, ScriptedServer, Stop,
@@ -141,16 +143,21 @@ impl Client {
         .await
     }
 
-    /// A notification reached the device; the server is told with the next exchange.
-    pub async fn notification_received(&self, id: String) -> Result<(), ClientError> {
-        let core = Core::clone(&self.core);
-        self.run(async move { Ok(core.notification(id, NotificationEvent::Received).await?) }).await
+    /// A notification reached the device: `true` = show it, `false` = a double that came by another try or channel. The server
+    /// is told of the first one with the next exchange.
+    pub async fn notification_received(&self, id: String) -> Result<bool, ClientError> {
+        self.note(id, Noted::Received).await
     }
 
-    /// The person opened a notification; the server is told with the next exchange.
+    /// The person opened a notification; the server is told once, with the next exchange.
     pub async fn notification_opened(&self, id: String) -> Result<(), ClientError> {
-        let core = Core::clone(&self.core);
-        self.run(async move { Ok(core.notification(id, NotificationEvent::Opened).await?) }).await
+        self.note(id, Noted::Opened).await?;
+        Ok(())
+    }
+
+    /// Was this notification received or opened here before? Writes nothing.
+    pub async fn notification_known(&self, id: String) -> Result<bool, ClientError> {
+        self.note(id, Noted::Asked).await
     }
 
     /// How many operations stand where, by the words of their states.
@@ -257,22 +264,61 @@ impl Client {
 
 impl Client {
     /// Runs a verb to its end even if the caller goes away, and turns its panic into an error.
-    async fn run<T, F>(&self, work: F) -> Result<T, ClientError>
+    fn run<T, F>(&self, work: F) -> Running<T>
     where
         T: Send + 'static,
         F: Future<Output = Result<T, ClientError>> + Send + 'static,
     {
-        let done = self.spawn(Box::pin(async move { Box::new(work.await) as Box<dyn Any + Send> })).await?;
-        *done.downcast().map_err(|_| ClientError::bug("a verb gave another type than its own"))?
+        let task = self.spawn(Box::pin(async move { Box::new(work.await) as Box<dyn Any + Send> }));
+        Running { task, result: PhantomData }
     }
 
     /// Apart from [`Client::run`] and without its types: the machinery of a task is in the library once, not once for each verb.
-    async fn spawn(&self, work: BoxFuture<Box<dyn Any + Send>>) -> Result<Box<dyn Any + Send>, ClientError> {
-        self.runtime.spawn(work).await.map_err(ClientError::of_join)
+    fn spawn(&self, work: BoxFuture<Box<dyn Any + Send>>) -> BoxFuture<Result<Box<dyn Any + Send>, ClientError>> {
+        let task = self.runtime.spawn(work);
+        Box::pin(async move { task.await.map_err(ClientError::of_join) })
+    }
+
+    /// The verbs about a notification, which have one body for the same reason.
+    fn note(&self, id: String, noted: Noted) -> Running<bool> {
+        let core = Core::clone(&self.core);
+        self.run(async move {
+            let answer = match noted {
+                Noted::Received => core.notification_received(id).await,
+                Noted::Opened => core.notification_opened(id).await.map(|()| true),
+                Noted::Asked => core.notification_known(id).await,
+            };
+            Ok(answer?)
+        })
     }
 }
 
+/// What an app says of a notification.
+#[derive(Clone, Copy)]
+enum Noted {
+    Received,
+    Opened,
+    Asked,
+}
+
 type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+
+/// A verb under way. By hand: an `async fn` would be in the library once for each verb, not once for each type of result.
+struct Running<T> {
+    task: BoxFuture<Result<Box<dyn Any + Send>, ClientError>>,
+    result: PhantomData<fn() -> T>,
+}
+
+impl<T: 'static> Future for Running<T> {
+    type Output = Result<T, ClientError>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        self.task
+            .as_mut()
+            .poll(context)
+            .map(|done| *done?.downcast().map_err(|_| ClientError::bug("a verb gave another type than its own"))?)
+    }
+}
 
 /// The app may drop it on any thread. What runs for other clients of the process goes on.
 impl Drop for Client {

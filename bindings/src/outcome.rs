@@ -242,7 +242,7 @@ fn read(adapter: &str, action: &str, text: &str) -> Option<Outcome> {
         }
         (Category::Lms, "create_course") => Outcome::CourseCreated { course_id: of::<CreateCourseOutcome>(text)?.course_id },
         (Category::Notification, "notify") => {
-            let NotifyOutcome { state, channel, cost } = of(text)?;
+            let NotifyOutcome { state, channel, cost, .. } = of(text)?;
             Outcome::Notified { state, channel, cost }
         }
         (

@@ -3,7 +3,7 @@
 use core::{fmt, time::Duration};
 use std::{collections::BTreeMap, sync::Arc};
 
-use tarishi_protocol::{NotificationEvent, OperationId};
+use tarishi_protocol::{OperationId, check_notification_id};
 use tokio::sync::broadcast;
 
 use crate::{
@@ -14,7 +14,7 @@ use crate::{
         change,
         command::Tx,
         insert::{self, Prepared},
-        read,
+        notice, read,
     },
     registry::{self, Handle},
     sync::scheduler,
@@ -225,23 +225,38 @@ impl Client {
         self.inner().outbox.recovery().cloned()
     }
 
-    /// A notification reached the device or was opened; told to the server with the next exchange.
+    /// A notification reached this device. `true`: show it. `false`: a double, which came by another try or channel; do not.
+    /// The server is told of the first one with the next exchange.
+    ///
+    /// An id is known for 30 days of the device's running, the newest 10,000 of them.
     ///
     /// # Errors
-    /// [`Error::Storage`].
-    pub async fn notification(&self, id: impl Into<String>, event: NotificationEvent) -> Result<(), Error> {
+    /// [`Error::InvalidInput`] names `id`; [`Error::Storage`].
+    pub async fn notification_received(&self, id: impl Into<String>) -> Result<bool, Error> {
+        self.note(id.into(), false).await
+    }
+
+    /// The person opened a notification, which says that it was received too. Told to the server once, with the next exchange.
+    ///
+    /// # Errors
+    /// [`Error::InvalidInput`] names `id`; [`Error::Storage`].
+    pub async fn notification_opened(&self, id: impl Into<String>) -> Result<(), Error> {
+        self.note(id.into(), true).await.map(drop)
+    }
+
+    async fn note(&self, id: String, opened: bool) -> Result<bool, Error> {
+        check_notification_id(&id)?;
+        self.inner().outbox.write(move |tx| notice::note(tx, &id, opened)).await
+    }
+
+    /// Was this notification received or opened here before? Writes nothing.
+    ///
+    /// # Errors
+    /// [`Error::InvalidInput`] names `id`; [`Error::Storage`].
+    pub async fn notification_known(&self, id: impl Into<String>) -> Result<bool, Error> {
         let id = id.into();
-        let work = move |tx: &mut Tx<'_>| {
-            let word = match event {
-                NotificationEvent::Received => "received",
-                NotificationEvent::Opened => "opened",
-            };
-            let sql = "INSERT INTO notices (notification_id, event, at_up) VALUES (?1, ?2, ?3)";
-            tx.connection.prepare_cached(sql)?.execute(rusqlite::params![id, word, tx.context.uptime.now()])?;
-            tx.nudge = true;
-            Ok(())
-        };
-        self.inner().outbox.write(work).await
+        check_notification_id(&id)?;
+        self.inner().outbox.read(move |connection, context| notice::is_known(connection, &context.uptime, &id)).await
     }
 
     /// Finishes what runs, closes the database and lets go of every lock, within the deadline as far as the disk allows.

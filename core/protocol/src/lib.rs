@@ -31,9 +31,9 @@ pub use outcome::{
     SyncCoursesOutcome, SyncGradesOutcome, UploadOutcome,
 };
 pub use payload::{
-    Audience, Charge, CreateCourse, Direction, Empty, Enroll, FileRef, Grade, ListFiles, LookUp, Media, MessageQuery,
-    MessageSend, Notify, Payload, PaymentMethod, PaymentQuery, PushPriority, PushSend, Recipients, Refund, SyncCourses,
-    SyncGrades, Template, Upload,
+    Audience, Charge, CreateCourse, Direction, Empty, Enroll, FileRef, Grade, ListFiles, Listed, LookUp, Media, MessageQuery,
+    MessageSend, Notify, NotifyTo, Payload, PaymentMethod, PaymentQuery, PushPriority, PushSend, Recipients, Refund,
+    SyncCourses, SyncGrades, Template, Upload,
 };
 pub use phone::{Phone, PhoneError};
 pub use problem::{Code, Problem};
@@ -42,7 +42,7 @@ pub use sync::{
     Cancellation, CancellationResult, Change, Limits, NotificationEvent, NotificationReceipt, Origin, Receipt, ReceiptStatus,
     SyncRequest, SyncResponse,
 };
-pub use validate::{check_envelope, check_key, check_ordering_key, check_payload, known_path};
+pub use validate::{check_envelope, check_key, check_notification_id, check_ordering_key, check_payload, known_path};
 
 /// The version of the wire that this crate speaks, the request's `protocol` field.
 pub const PROTOCOL: u32 = 1;

@@ -50,7 +50,8 @@ pub(crate) fn empty(tx: &mut Tx<'_>) -> Result<(), Error> {
          UPDATE operations SET payload = NULL, form = 0, outcome = NULL, outcome_form = 0, blobs = NULL, size = 0,
              ordering_key = NULL;
          DELETE FROM links WHERE kind <> 4;
-         DELETE FROM notices;",
+         DELETE FROM notices;
+         DELETE FROM notifications;",
     )?;
     tx.memory.bytes = 0;
     Ok(())

@@ -10,6 +10,7 @@ pub(crate) mod insert;
 mod lock;
 pub(crate) mod memory;
 pub(crate) mod meta;
+pub(crate) mod notice;
 pub(crate) mod plan;
 pub(crate) mod read;
 pub(crate) mod retention;

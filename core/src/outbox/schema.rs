@@ -7,7 +7,7 @@ use rusqlite::{Connection, OpenFlags};
 use crate::{Error, error::is_corrupt};
 
 /// One step per version of the schema; a released step is never edited.
-const MIGRATIONS: [&str; 1] = [V1];
+const MIGRATIONS: [&str; 2] = [V1, V2];
 
 /// Files up to this size are checked whole whenever they are opened.
 const CHECKED_BYTES_MAX: u64 = 64 * 1024 * 1024;
@@ -81,6 +81,20 @@ CREATE INDEX operations_parked ON operations (not_before) WHERE parked = 1 AND s
 CREATE INDEX operations_expiring ON operations (expires_up, size) WHERE state = 0;
 CREATE INDEX operations_states ON operations (state, size) WHERE state >= 1;
 CREATE INDEX operations_settled ON operations (settled_up) WHERE state >= 5 AND compact = 0;
+";
+
+/// The notifications that this device knows. Rows are made in the order of `seen_up` and go from the front, so that `seq` has no
+/// gaps. What waited to travel is known already.
+const V2: &str = "
+CREATE TABLE notifications (
+    seq INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
+    opened INTEGER NOT NULL,
+    seen_up INTEGER NOT NULL
+);
+CREATE INDEX notifications_seen ON notifications (seen_up);
+INSERT INTO notifications (id, opened, seen_up)
+    SELECT notification_id, MAX(event = 'opened'), MIN(at_up) FROM notices GROUP BY notification_id ORDER BY MIN(at_up);
 ";
 
 /// Why a file could not be opened.
@@ -166,7 +180,7 @@ fn migrate(connection: &Connection) -> Result<(), OpenError> {
 #[cfg(test)]
 pub(crate) fn in_memory() -> Connection {
     let connection = Connection::open_in_memory().unwrap();
-    connection.execute_batch(V1).unwrap();
+    connection.execute_batch(&MIGRATIONS.concat()).unwrap();
     connection
 }
 
@@ -212,6 +226,7 @@ mod tests {
             (super::super::plan::WISHES, "PRIMARY KEY (kind=?)"),
             (super::super::transition::EXPIRED, "operations_expiring"),
             (super::super::retention::SETTLED, "operations_settled"),
+            (super::super::notice::FORGET, "notifications_seen"),
         ] {
             let plan = plan(sql);
             assert!(plan.contains(index), "{index}: {plan}");

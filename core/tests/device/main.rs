@@ -8,6 +8,7 @@ mod growth;
 #[cfg(feature = "http")]
 mod http;
 mod life;
+mod notification;
 mod order;
 mod poison;
 mod recovery;

@@ -8,7 +8,7 @@ use tarishi_core::{Client, DeviceState};
 use crate::{Phone, bare, charge, sms};
 
 /// The first released schema. Queued operations of every released version must open in every later one.
-const V1: &[u8] = include_bytes!("v1.outbox");
+pub(crate) const V1: &[u8] = include_bytes!("v1.outbox");
 
 #[tokio::test]
 async fn a_database_of_version_1_opens_with_its_queue() {

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use tarishi_core::{
     DeviceState, Error, Event, Stop, TransportError, WhyReason,
-    protocol::{Change, Code, NotificationEvent, Origin, Problem, Receipt, ReceiptStatus, State, limits},
+    protocol::{Change, Code, Origin, Problem, Receipt, ReceiptStatus, State, limits},
     transport::memory::Step,
 };
 
@@ -285,18 +285,4 @@ async fn a_stop_ends_a_run_that_hangs() {
     let run = phone.client.sync(Duration::from_secs(3_600), Some(stop.clone()));
     let (report, ()) = tokio::join!(run, async { stop.stop() });
     assert!(!report.unwrap().complete);
-}
-
-#[tokio::test]
-async fn notification_receipts_travel_once() {
-    let phone = Phone::new();
-    phone.client.notification("n-1", NotificationEvent::Received).await.unwrap();
-    phone.clock.advance(Duration::from_secs(5));
-    phone.client.notification("n-1", NotificationEvent::Opened).await.unwrap();
-    phone.sync().await;
-    let receipts = &phone.server.requests()[0].notification_receipts;
-    assert_eq!((receipts.len(), receipts[1].event), (2, NotificationEvent::Opened));
-    assert!((5_000..9_000).contains(&receipts[0].age_ms));
-    phone.sync().await;
-    assert_eq!(phone.server.requests().last().unwrap().notification_receipts, []);
 }

@@ -41,6 +41,7 @@ pub(crate) enum Command {
     Cancel(commands::cancel::Args),
     Replace(commands::replace::Args),
     Retry(commands::retry::Args),
+    Notification(commands::notification::Args),
     Watch(commands::watch::Args),
     Stats(commands::stats::Args),
     Report(commands::report::Args),

@@ -248,6 +248,20 @@ fn why_has_a_reason() {
 }
 
 #[test]
+fn a_notification_is_new_once_and_an_id_that_is_none_exits_with_1() {
+    let phone = Phone::new();
+    let received = || phone.run(&["--json", "notification", "received", "n-1"]).objects();
+    assert_eq!(
+        (received(), received()),
+        (vec![json!({ "id": "n-1", "new": true })], vec![json!({ "id": "n-1", "new": false })])
+    );
+    let opened = phone.run(&["notification", "opened", "n-1"]);
+    assert_eq!((opened.code, opened.out.as_str()), (0, "n-1  opened\n"));
+    let refused = phone.run(&["notification", "received", ""]);
+    assert!(refused.code == 1 && refused.err.contains("id: must have 1 to 64 bytes"), "{}", refused.err);
+}
+
+#[test]
 fn stats_count_by_state() {
     let phone = Phone::new();
     phone.enqueue("a");

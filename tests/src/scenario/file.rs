@@ -195,6 +195,9 @@ pub enum Verb {
         id: String,
         event: tarishi_protocol::NotificationEvent,
     },
+    NotificationKnown {
+        id: String,
+    },
     CloseAndOpen {},
     CrashAndOpen {},
     Start {},

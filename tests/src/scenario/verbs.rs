@@ -3,7 +3,7 @@
 use std::{sync::PoisonError, time::Duration};
 
 use serde_json::{Map, Value, json};
-use tarishi_core::{Filter, Logout, Network, NewOperation, OperationRecord, Priority};
+use tarishi_core::{Filter, Logout, Network, NewOperation, OperationRecord, Priority, protocol::NotificationEvent};
 
 use super::{
     file::{AfterSaid, How, NetworkSaid, OperationSaid, PrioritySaid, Verb},
@@ -83,7 +83,13 @@ impl World {
             }
             Verb::Suspend { deadline_ms } => client.suspend(ms(*deadline_ms, SUSPEND_MS)).await.map(Value::from),
             Verb::Resume {} => client.resume().await.map(Value::from),
-            Verb::Notification { id, event } => client.notification(id, *event).await.map(Value::from),
+            Verb::Notification { id, event: NotificationEvent::Received } => {
+                client.notification_received(id).await.map(Value::from)
+            }
+            Verb::Notification { id, event: NotificationEvent::Opened } => {
+                client.notification_opened(id).await.map(Value::from)
+            }
+            Verb::NotificationKnown { id } => client.notification_known(id).await.map(Value::from),
             Verb::Until { of, state } => return self.until(self.id(of)?, *state).await,
             Verb::Stop {} => {
                 client.stop().await;

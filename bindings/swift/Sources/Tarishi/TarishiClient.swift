@@ -195,14 +195,20 @@ extension TarishiClient {
         return try await stoppable { stop in try await client.account(stop: stop) }
     }
 
-    /// A notification reached the device; the server is told with the next exchange.
-    public func notificationReceived(_ id: String) async throws {
+    /// A notification reached the device. True: show it. False: a double, which came by another try or channel; do not. The
+    /// server is told of the first one with the next exchange.
+    public func notificationReceived(_ id: String) async throws -> Bool {
         try await bindings().notificationReceived(id: id)
     }
 
-    /// The person opened a notification; the server is told with the next exchange.
+    /// The person opened a notification, so it was received too; the server is told once, with the next exchange.
     public func notificationOpened(_ id: String) async throws {
         try await bindings().notificationOpened(id: id)
+    }
+
+    /// Was this notification received or opened here before? Notes nothing and tells nobody.
+    public func notificationKnown(_ id: String) async throws -> Bool {
+        try await bindings().notificationKnown(id: id)
     }
 
     /// A text to send to support: no secrets, no phone numbers, no payloads.

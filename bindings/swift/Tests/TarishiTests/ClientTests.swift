@@ -147,11 +147,22 @@ struct ClientTests {
     func account() async throws {
         let phone = try TestPhone()
         #expect(try await phone.client.account() == "acc_test")
-        try await phone.client.notificationReceived("ntf_1")
+        #expect(try await phone.client.notificationReceived("ntf_1"))
         try await phone.client.notificationOpened("ntf_1")
         try await phone.client.sync()
         let report = try await phone.client.report()
         #expect(!report.isEmpty)
+    }
+
+    @Test("a notification that is known is not shown twice, and an id that is none names its field")
+    func notifications() async throws {
+        let phone = try TestPhone()
+        #expect(try await !phone.client.notificationKnown("ntf_1"))
+        #expect(try await phone.client.notificationReceived("ntf_1"))
+        #expect(try await !phone.client.notificationReceived("ntf_1"))
+        #expect(try await phone.client.notificationKnown("ntf_1"))
+        let error = await thrown { _ = try await phone.client.notificationReceived(String(repeating: "n", count: 65)) }
+        guard case .FixInput("id", "invalid_value", _) = error else { return #expect(Bool(false), "\(String(describing: error))") }
     }
 
     @Test("sealed with a key of the app's the payload is not in the file")

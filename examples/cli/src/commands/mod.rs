@@ -5,6 +5,7 @@ pub(crate) mod enqueue;
 pub(crate) mod import;
 pub(crate) mod init;
 pub(crate) mod list;
+pub(crate) mod notification;
 pub(crate) mod replace;
 pub(crate) mod report;
 pub(crate) mod retry;
@@ -35,6 +36,7 @@ pub(crate) async fn run(cli: Cli) -> Result<Exit, Failure> {
         Command::Cancel(args) => cancel::run(&args, &mut phone).await,
         Command::Replace(args) => replace::run(args, &mut phone).await,
         Command::Retry(args) => retry::run(&args, &mut phone).await,
+        Command::Notification(args) => notification::run(args, &mut phone).await,
         Command::Watch(args) => watch::run(&args, &mut phone).await,
         Command::Stats(args) => stats::run(&args, &mut phone).await,
         Command::Report(args) => report::run(&args, &mut phone).await,

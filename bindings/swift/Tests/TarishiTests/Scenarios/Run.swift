@@ -152,10 +152,14 @@ final class Run {
             let (id, event) = (try fields.needed(fields.string("id"), "id"), try fields.needed(fields.string("event"), "event"))
             try fields.end()
             switch event {
-            case "received": try await client.notificationReceived(id)
+            case "received": return .bool(try await client.notificationReceived(id))
             case "opened": try await client.notificationOpened(id)
             default: throw Failure("no event of a notification: \(event)")
             }
+        case "notification_known":
+            let id = try fields.needed(fields.string("id"), "id")
+            try fields.end()
+            return .bool(try await client.notificationKnown(id))
         default:
             try await actAround(verb, &fields)
         }

@@ -105,11 +105,17 @@ public class TarishiClient internal constructor(private val core: Client) : Auto
     /** The person signed in again, so the token source has another token: a paused sync goes on. */
     public fun tokenChanged(): Unit = now { core.tokenChanged() }
 
-    /** A notification reached this device; the server is told with the next exchange. */
-    public suspend fun notificationReceived(id: String): Unit = call { core.notificationReceived(id) }
+    /**
+     * A notification reached this device. True: show it. False: a double, which came by another try or channel; do not. The
+     * server is told of the first one with the next exchange.
+     */
+    public suspend fun notificationReceived(id: String): Boolean = call { core.notificationReceived(id) }
 
-    /** The person opened a notification; the server is told with the next exchange. */
+    /** The person opened a notification, so it was received too; the server is told once, with the next exchange. */
     public suspend fun notificationOpened(id: String): Unit = call { core.notificationOpened(id) }
+
+    /** Was this notification received or opened here before? Notes nothing and tells nobody. */
+    public suspend fun notificationKnown(id: String): Boolean = call { core.notificationKnown(id) }
 
     /**
      * How one operation stands now, and then whenever it changed. Slow collectors skip states in between, never the last one.

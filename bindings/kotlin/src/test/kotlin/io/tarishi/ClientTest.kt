@@ -178,10 +178,20 @@ class ClientTest {
 
     @Test
     fun `receipts of notifications travel with the next sync`() = phone { phone ->
-        phone.client.notificationReceived("n1")
+        assertTrue(phone.client.notificationReceived("n1"))
         phone.client.notificationOpened("n1")
         assertTrue(phone.sync().complete)
         assertContains(phone.server.requests.joinToString(), "n1")
+    }
+
+    @Test
+    fun `a notification that is known is not shown twice and an id that is none names its field`() = phone { phone ->
+        assertFalse(phone.client.notificationKnown("n1"))
+        assertTrue(phone.client.notificationReceived("n1"))
+        assertFalse(phone.client.notificationReceived("n1"))
+        assertTrue(phone.client.notificationKnown("n1"))
+        val refused = assertFailsWith<ClientException.FixInput> { phone.client.notificationReceived("n".repeat(65)) }
+        assertEquals("id", refused.field)
     }
 
     @Test

@@ -67,6 +67,7 @@ class Verbs(private val world: World, private val said: Fields) {
                 },
             )
         }
+        "notification_known" -> Results.of(client.notificationKnown(said.text("id")))
         else -> unknown(verb)
     }
 
