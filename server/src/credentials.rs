@@ -25,7 +25,7 @@ const SECS_HEX: usize = 8;
 const TENANT_BYTES_MAX: usize = 32;
 const SCOPES_MAX: usize = 64;
 /// Words that an API key may have as scopes beside patterns.
-pub const KEY_WORDS: [&str; 4] = ["admin", "devices", "logs:read", "subscriptions"];
+pub const KEY_WORDS: [&str; 6] = ["admin", "devices", "logs:read", "notifications", "recipients", "subscriptions"];
 
 /// Who shows a credential that is good.
 #[derive(Clone, Debug)]

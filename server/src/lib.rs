@@ -5,6 +5,7 @@
 
 pub mod adapters;
 pub mod app;
+pub mod chain;
 pub mod clock;
 pub mod commands;
 pub mod config;

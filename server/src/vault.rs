@@ -174,6 +174,26 @@ impl Vault {
         self.callback_token(tenant, attempt).as_bytes().ct_eq(token.as_bytes()).into()
     }
 
+    /// With what a phone may say that a notification came: the notification's id and a proof. 54 characters.
+    #[must_use]
+    pub fn receipt_token(&self, tenant: &str, notification: Uuid) -> String {
+        let mac = mac(&self.tenant_secret(tenant), &["receipt", &notification.to_string()]);
+        let proof = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(&mac[..CALLBACK_TOKEN_BYTES]);
+        format!("{}{proof}", notification.simple())
+    }
+
+    /// The notification that a token names; whether the token is good is asked of [`Vault::receipt_token`].
+    #[must_use]
+    pub fn receipt_subject(token: &str) -> Option<Uuid> {
+        Uuid::try_parse(token.get(..32)?).ok()
+    }
+
+    /// Are these two texts the same? In constant time.
+    #[must_use]
+    pub fn same_text(one: &str, other: &str) -> bool {
+        one.as_bytes().ct_eq(other.as_bytes()).into()
+    }
+
     /// Names one effect at the provider: the same over all tries, another after a redrive. 64 hex characters.
     #[must_use]
     pub fn effect_key(&self, tenant: &str, operation: OperationId, effect_number: u32) -> String {

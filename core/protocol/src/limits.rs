@@ -22,7 +22,7 @@ pub const INLINE_FILE_BYTES_MAX: usize = 16 * 1024;
 pub const KEY_BYTES_MAX: usize = 200;
 /// Bytes of an ordering key.
 pub const ORDERING_KEY_BYTES_MAX: usize = 200;
-/// Bytes of an adapter or action name, of an account id.
+/// Bytes of an adapter or action name, of an account id, of a notification's id.
 pub const NAME_BYTES_MAX: usize = 64;
 /// Blobs of one operation.
 pub const BLOBS_MAX: usize = 16;

@@ -192,9 +192,12 @@ pub struct NotifyOutcome {
     /// The channel that reached the person.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub channel: Option<String>,
-    /// What it cost, in the provider's words.
+    /// What it cost: `KES 0.80`, several currencies joined by ` + `.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cost: Option<String>,
+    /// Of a notification to several: how many stand how (`succeeded`, `unconfirmed`, `exhausted`, …), `total` among them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub counts: Option<std::collections::BTreeMap<String, u64>>,
 }
 
 /// What a device may show while an operation waits: `outcome.interim`.

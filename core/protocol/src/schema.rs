@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::{
     BalanceOutcome, Charge, ChargeOutcome, CreateCourse, CreateCourseOutcome, DownloadOutcome, Empty, Enroll, EnrollOutcome,
-    FileRef, Interim, ListFiles, ListOutcome, MessageQuery, MessageSend, MessagesOutcome, Money, Notify, NotifyOutcome,
+    FileRef, Interim, ListFiles, ListOutcome, Listed, MessageQuery, MessageSend, MessagesOutcome, Money, Notify, NotifyOutcome,
     Operation, OperationId, PaymentQuery, PaymentQueryOutcome, Phone, PushSend, Recipients, Refund, RefundOutcome, SyncCourses,
     SyncCoursesOutcome, SyncGrades, SyncGradesOutcome, Upload, UploadOutcome,
     catalog::{self, Category},
@@ -135,6 +135,20 @@ impl JsonSchema for Phone {
             "type": "string",
             "pattern": "^\\+[1-9][0-9]{7,14}$",
             "examples": ["+254712345678"],
+        })
+    }
+}
+
+impl JsonSchema for Listed {
+    fn schema_name() -> Cow<'static, str> {
+        "Listed".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let name = json!({ "type": "string", "minLength": 1, "maxLength": limits::NAME_BYTES_MAX, "pattern": rules::NAME });
+        json_schema!({
+            "description": "The name of a list that is kept at the server, or accounts.",
+            "oneOf": [name, { "type": "array", "minItems": 1, "maxItems": limits::RECIPIENTS_MAX, "items": name }],
         })
     }
 }

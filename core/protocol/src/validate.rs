@@ -58,7 +58,7 @@ pub fn check_payload(adapter: &str, action: &str, version: u32, payload: &str) -
         (Category::Lms, "sync_grades") => Payload::SyncGrades(check_grades(typed(payload)?)?),
         (Category::Lms, "sync_courses") => Payload::SyncCourses(typed(payload)?),
         (Category::Lms, _) => Payload::CreateCourse(typed(payload)?),
-        (Category::Notification, _) => Payload::Notify(typed(payload)?),
+        (Category::Notification, _) => Payload::Notify(push::check_notify(typed(payload)?)?),
     };
     check_objects(&value)?;
     Ok(payload)
@@ -103,6 +103,14 @@ pub fn check_key(key: &str) -> Result<(), Problem> {
 /// `invalid_value`, naming `ordering_key`.
 pub fn check_ordering_key(key: &str) -> Result<(), Problem> {
     check_text("ordering_key", key, limits::ORDERING_KEY_BYTES_MAX)
+}
+
+/// Checks the id of a notification: 1 to [`limits::NAME_BYTES_MAX`] bytes, no control characters.
+///
+/// # Errors
+/// `invalid_value`, naming `id`.
+pub fn check_notification_id(id: &str) -> Result<(), Problem> {
+    check_text("id", id, limits::NAME_BYTES_MAX)
 }
 
 fn check_text(field: &str, text: &str, bytes_max: usize) -> Result<(), Problem> {

@@ -46,6 +46,8 @@ pub struct Call<'a> {
     pub names: &'a dyn Names,
     /// For a push: the devices it goes to.
     pub targets: &'a Targets,
+    /// For a step of a chain: what a phone may say about it.
+    pub notification: Option<&'a Chained>,
     /// An earlier call of this same step may have had its effect: the provider may see a double.
     pub repeats_unknown: bool,
     /// The way out.
@@ -67,6 +69,21 @@ impl Call<'_> {
 impl fmt::Debug for Call<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Call").field("operation", &self.operation_id).field("attempt", &self.attempt_id).finish_non_exhaustive()
+    }
+}
+
+/// The chain that a message is a step of.
+#[derive(Clone, Eq, PartialEq)]
+pub struct Chained {
+    /// The notification's id, the same in every channel: by it an app tells a double.
+    pub id: Uuid,
+    /// Who knows it may say that the notification came: for a part of an app that has no token of its own.
+    pub receipt_token: String,
+}
+
+impl fmt::Debug for Chained {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Chained").field("id", &self.id).finish_non_exhaustive()
     }
 }
 

@@ -35,6 +35,7 @@ mod messages;
 pub mod moodle;
 pub mod mpesa;
 mod names;
+pub mod notifications;
 pub mod oauth;
 mod payments;
 pub mod pesapal;
@@ -71,6 +72,7 @@ pub fn registry() -> BTreeMap<&'static str, Arc<dyn Adapter>> {
         Arc::new(local_storage::LocalStorage::default()),
         Arc::new(moodle::Moodle::default()),
         Arc::new(mpesa::Mpesa::default()),
+        Arc::new(notifications::Notifications::default()),
         Arc::new(pesapal::Pesapal::default()),
         Arc::new(push::Push::default()),
         Arc::new(sms::Sms::default()),

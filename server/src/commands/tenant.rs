@@ -23,7 +23,7 @@ pub(super) enum Tenant {
     List,
     /// Make an API key; it is shown this once.
     Key {
-        /// What it may do: adapter:action patterns, admin, devices, logs:read, subscriptions.
+        /// What it may do: adapter:action patterns, admin, devices, logs:read, notifications, recipients, subscriptions.
         #[arg(long, value_delimiter = ',')]
         scopes: Vec<String>,
         /// Caps as JSON: amount_per_operation, amount_per_day, messages_per_day, recipients.

@@ -134,6 +134,9 @@ async fn round(app: &Arc<App>, steps: &TaskTracker, in_use: &Arc<InUse>) -> crat
     if app.store.expire_due(now).await? > 0 {
         app.wake.feed_moved();
     }
+    if app.store.advance_chains(now).await? > 0 {
+        app.wake.feed_moved();
+    }
     let lanes = app.store.due_lanes(now, LANES).await?;
     let several = lanes.iter().any(|lane| lane.tenant != lanes[0].tenant);
     let mut claimed = 0;

@@ -10,8 +10,8 @@ use super::{audience, delivery, failpoint, names::KeptNames, policy::Rules, rule
 use crate::{
     App,
     adapters::{
-        ActionSpec, Adapter, AdapterError, Answer, Booked, Call, Claim, Disposition, Outbound, Recovery, Reference, Related,
-        Settings, TokenNeed,
+        ActionSpec, Adapter, AdapterError, Answer, Booked, Call, Chained, Claim, Disposition, Outbound, Recovery, Reference,
+        Related, Settings, TokenNeed, notifications,
     },
     oauth,
     store::{self, Actor, Evidence, Ms, Open, Opened, OperationRow, Settle, Settled, Source},
@@ -37,6 +37,10 @@ pub async fn step(app: &Arc<App>, row: OperationRow) -> store::Result<()> {
         State::Expired | State::Cancelled | State::Failed | State::Succeeded => return Ok(()),
         State::Ready | State::Calling | State::Waiting => {}
     }
+    if row.adapter == notifications::NAME {
+        // It calls nobody: its chains do.
+        return app.store.spread_notification(&row.tenant, row.id, now).await;
+    }
     let effective = app.effective(&row.tenant, &row.adapter).await?;
     let adapter = app.adapter(&row.adapter).map(Arc::clone);
     let (Some(adapter), Some(effective)) = (adapter, effective) else {
@@ -45,6 +49,9 @@ pub async fn step(app: &Arc<App>, row: OperationRow) -> store::Result<()> {
     let work = Work { app: Arc::clone(app), adapter, settings: effective.settings };
     match row.state {
         State::Ready if !effective.enabled || effective.paused.contains(&row.action) => {
+            if row.actor == Actor::Notification {
+                return app.store.give_up_step(&row.tenant, row.id, now).await;
+            }
             app.store.release(&row.tenant, row.id, now + SWITCHED_OFF_MS).await
         }
         // Somebody must consent first: the operation waits, and no call is on record.
@@ -225,7 +232,7 @@ impl Asked {
         let row = &self.row;
         let payload = match &row.actor {
             Actor::Event => delivery::payload(app, row).await?,
-            Actor::Device { .. } | Actor::Key { .. } | Actor::Operator => {
+            Actor::Device { .. } | Actor::Key { .. } | Actor::Operator | Actor::Notification => {
                 check_payload(&row.adapter, &row.action, row.version, &row.payload)
                     .map_err(|problem| AdapterError::new(Disposition::Rejected, problem.detail))?
             }
@@ -251,6 +258,7 @@ impl Asked {
         let opened = row.first_opened_at.and_then(DateTime::from_timestamp_millis).unwrap_or(now);
         let callback = app.vault.callback_token(&row.tenant, self.attempt);
         let booked = booked(app, row, now).await?;
+        let chained = chained(app, row).await?;
         let names = KeptNames { store: Arc::clone(&app.store), tenant: row.tenant.clone(), adapter: row.adapter.clone() };
         let call = Call {
             tenant: &row.tenant,
@@ -270,6 +278,7 @@ impl Asked {
             now,
             names: &names,
             targets: audience.targets(),
+            notification: chained.as_ref(),
             repeats_unknown: row.earlier_unknown,
             outbound: &self.outbound,
         };
@@ -293,6 +302,18 @@ impl Asked {
         }
         answer
     }
+}
+
+/// The chain that an operation is a step of.
+async fn chained(app: &App, row: &OperationRow) -> Result<Option<Chained>, AdapterError> {
+    if row.actor != Actor::Notification {
+        return Ok(None);
+    }
+    let id = app.store.notification_of_step(&row.tenant, row.id).await.map_err(|error| {
+        tracing::error!(%error, "the chain of a step cannot be read");
+        AdapterError::new(Disposition::Transient, "the chain cannot be read")
+    })?;
+    Ok(id.map(|id| Chained { id, receipt_token: app.vault.receipt_token(&row.tenant, id) }))
 }
 
 /// What was spent since the month began, for an action that asks for the balance.

@@ -28,7 +28,7 @@ use crate::{
 #[serde(deny_unknown_fields)]
 pub(super) struct ExecuteQuery {
     /// How long to wait for the end, 0 to 25 seconds.
-    wait_secs: Option<u64>,
+    pub(super) wait_secs: Option<u64>,
 }
 
 #[utoipa::path(

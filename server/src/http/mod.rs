@@ -35,12 +35,15 @@ mod integrations;
 #[expect(unused_qualifications, reason = "utoipa writes them")]
 mod logs;
 mod metrics;
+#[expect(unused_qualifications, reason = "utoipa writes them")]
+mod notifications;
 mod oauth;
 mod openapi;
 #[expect(unused_qualifications, reason = "utoipa writes them")]
 mod operations;
 mod page;
 mod peer;
+mod recipients;
 mod refusal;
 mod schemas;
 mod subscriptions;
@@ -80,6 +83,16 @@ fn table() -> Table {
         .route("/api/v2/subscriptions", get(subscriptions::list).post(subscriptions::subscribe))
         .route("/api/v2/subscriptions/{id}", delete(subscriptions::delete))
         .route("/api/v2/subscriptions/{id}/rotate-secret", post(subscriptions::rotate))
+        // Notifications.
+        .route("/api/v2/notifications", post(notifications::notify))
+        .route("/api/v2/notifications/receipts", post(notifications::receipt))
+        .route("/api/v2/notifications/settings", put(notifications::put_settings))
+        .route("/api/v2/notifications/stats", get(notifications::stats))
+        .route("/api/v2/notifications/types/{name}", put(notifications::put_type).get(notifications::show_type))
+        .route("/api/v2/notifications/templates/{name}", put(notifications::put_template).get(notifications::show_template))
+        .route("/api/v2/notifications/{id}", get(notifications::show))
+        .route("/api/v2/recipients/{user}", put(recipients::put).get(recipients::show).delete(recipients::delete))
+        .route("/api/v2/lists/{name}", put(recipients::put_list).get(recipients::show_list))
         // Integrations.
         .route("/api/v2/integrations", get(integrations::list))
         .route("/api/v2/integrations/", get(integrations::list))

@@ -16,7 +16,10 @@ use utoipa::{
     openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
 };
 
-use super::{devices, events, execute, health, integrations, logs, metrics, oauth, operations, subscriptions, sync, webhooks};
+use super::{
+    devices, events, execute, health, integrations, logs, metrics, notifications, oauth, operations, recipients, subscriptions,
+    sync, webhooks,
+};
 
 mod answers;
 mod components;
@@ -48,6 +51,20 @@ mod finish;
         subscriptions::subscribe,
         subscriptions::delete,
         subscriptions::rotate,
+        notifications::notify,
+        notifications::show,
+        notifications::receipt,
+        notifications::put_type,
+        notifications::show_type,
+        notifications::put_template,
+        notifications::show_template,
+        notifications::put_settings,
+        notifications::stats,
+        recipients::put,
+        recipients::show,
+        recipients::delete,
+        recipients::put_list,
+        recipients::show_list,
         integrations::list,
         integrations::show,
         integrations::change,
@@ -69,6 +86,8 @@ mod finish;
         (name = "devices", description = "Phones: their exchange, and their registration by a tenant's backend."),
         (name = "operations", description = "Where operations stand, and an operator's decisions."),
         (name = "events", description = "What happened, as a log and as Standard Webhooks to a tenant's backend."),
+        (name = "notifications", description = "One message through an ordered list of channels, until it is known to have arrived."),
+        (name = "recipients", description = "The address book: people and lists."),
         (name = "integrations", description = "Providers: settings, schemas, health, logs, and operations of a backend."),
         (name = "webhooks", description = "What providers tell. The path or the provider's signature speaks for them."),
         (name = "server", description = "The server itself."),

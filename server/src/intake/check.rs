@@ -2,7 +2,9 @@
 
 use chrono::{DateTime, Utc};
 use serde_json::value::RawValue;
-use tarishi_protocol::{Code, Fingerprint, Operation, Payload, Problem, check_envelope, check_payload, limits};
+use tarishi_protocol::{
+    Code, Fingerprint, Listed, Notify, NotifyTo, Operation, Payload, Problem, check_envelope, check_payload, known_path, limits,
+};
 
 use super::internal;
 use crate::{
@@ -69,11 +71,38 @@ pub async fn preview(app: &App, asker: &Asker<'_>, operation: Operation) -> Resu
     let key = operation.idempotency_key.clone();
     let fingerprint = Fingerprint::of(&operation.adapter, &operation.action, operation.payload.get()).ok();
     let effective = app.effective(asker.tenant, &operation.adapter).await.map_err(internal)?;
-    Ok(match check(app, asker, effective.as_ref(), operation) {
+    let mut checked = check(app, asker, effective.as_ref(), operation);
+    if let Ok(Checked { payload: Payload::Notify(notify), .. }) = &checked
+        && let Some(problem) = notifiable(app, asker.tenant, notify).await?
+    {
+        checked = Err(No::Refuse(problem));
+    }
+    Ok(match checked {
         Ok(checked) => Preview::Take(Box::new(checked)),
         Err(No::Refuse(problem)) => Preview::Refuse { id, key: Some(key), fingerprint, ordering_key, problem },
         Err(No::Later(problem)) => Preview::Later { id, key, fingerprint, ordering_key, problem },
     })
+}
+
+/// What a notification lacks: its type, its texts, a list, something that the texts need. Told now and not at night.
+async fn notifiable(app: &App, tenant: &str, notify: &Notify) -> Result<Option<Problem>, Problem> {
+    let refused = |code, detail: String, field: &str| Ok(Some(Problem::new(code, detail).with_field(field)));
+    let kind = app.store.notification_type(tenant, &notify.kind).await.map_err(internal)?;
+    let template = app.store.notification_template(tenant, &notify.kind).await.map_err(internal)?;
+    let (Some(kind), Some(template)) = (kind, template) else {
+        return refused(Code::NotFound, "there is no type of this name, or it has no texts".to_owned(), "payload.type");
+    };
+    let channels: Vec<_> = kind.route.channels.iter().map(|leg| leg.channel).collect();
+    if let Some(missing) = template.texts.missing(&channels, &notify.data) {
+        let field = known_path(&format!("payload.data.{missing}"));
+        return refused(Code::MissingField, "a text needs it".to_owned(), &field);
+    }
+    if let NotifyTo::List(Listed::Named(name)) = &notify.to
+        && app.store.list(tenant, name).await.map_err(internal)?.is_none()
+    {
+        return refused(Code::NotFound, "there is no list of this name".to_owned(), "payload.to.list");
+    }
+    Ok(None)
 }
 
 fn check(
@@ -134,6 +163,10 @@ fn authorise(grants: &Grants, operation: &Operation, payload: &Payload) -> Resul
         && amount > cap
     {
         return Err(Problem::new(Code::CapExceeded, "the amount is above the credential's cap").with_field("payload.amount"));
+    }
+    if caps.recipients.is_some() && matches!(payload, Payload::Notify(_)) {
+        let detail = "the credential may reach named phones only, and a notification goes where the address book says";
+        return Err(Problem::new(Code::CapExceeded, detail).with_field("payload"));
     }
     if let Some(allowed) = &caps.recipients
         && phones.iter().any(|phone| !allowed.iter().any(|known| known == phone.as_str()))

@@ -3,8 +3,10 @@
 //! [`Store`] is implemented by `sqlite` (embedded: one file, one group-committing writer, a read pool). Times are whole
 //! milliseconds since 1970 by the server's clock, passed in. Ids of another tenant or account are "not found".
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
-use tarishi_protocol::{Audience, Cancellation, OperationId, Receipt, SyncResponse};
+use tarishi_protocol::{Audience, Cancellation, Money, OperationId, Receipt, SyncResponse};
 use uuid::Uuid;
 
 mod rows;
@@ -286,4 +288,55 @@ pub trait Store: Send + Sync {
     async fn redrive(&self, tenant: &str, id: OperationId, who: String, now: Ms) -> Result<bool>;
     /// Clears a lane's breaker and waits.
     async fn reset_lane(&self, tenant: &str, adapter: &str) -> Result<()>;
+
+    // ---- the notification chain
+
+    /// Stores what a tenant decided about a type of notification.
+    async fn put_notification_type(&self, row: TypeRow) -> Result<()>;
+    /// One type of notification.
+    async fn notification_type(&self, tenant: &str, name: &str) -> Result<Option<TypeRow>>;
+    /// Stores the texts of a type.
+    async fn put_notification_template(&self, row: TemplateRow) -> Result<()>;
+    /// The texts of a type.
+    async fn notification_template(&self, tenant: &str, name: &str) -> Result<Option<TemplateRow>>;
+    /// Stores a person of the address book; what was learnt of an address that changed is forgotten.
+    async fn put_recipient(&self, row: RecipientRow) -> Result<()>;
+    /// One person.
+    async fn recipient(&self, tenant: &str, account: &str) -> Result<Option<RecipientRow>>;
+    /// Forgets a person; false if nobody knew them.
+    async fn delete_recipient(&self, tenant: &str, account: &str) -> Result<bool>;
+    /// Stores a list of people.
+    async fn put_list(&self, row: ListRow) -> Result<()>;
+    /// One list.
+    async fn list(&self, tenant: &str, name: &str) -> Result<Option<ListRow>>;
+    /// Sets what a tenant's notifications may be booked at in a day (UTC); none = no cap.
+    async fn put_daily_cap(&self, tenant: &str, cap: Option<Money>) -> Result<()>;
+    /// That cap, and what is booked today in its currency, in millionths.
+    async fn daily_cap(&self, tenant: &str, now: Ms) -> Result<Option<(Money, i64)>>;
+    /// Begins chains of a `notify` whose turn has come, a bounded number.
+    async fn spread_notification(&self, tenant: &str, id: OperationId, now: Ms) -> Result<()>;
+    /// Moves the chains whose wait is over, a bounded number. Says how many.
+    async fn advance_chains(&self, now: Ms) -> Result<usize>;
+    /// A step cannot be called (its channel is switched off): its chain goes on without it.
+    async fn give_up_step(&self, tenant: &str, id: OperationId, now: Ms) -> Result<()>;
+    /// One person's chain, of whichever tenant.
+    async fn notification(&self, id: Uuid) -> Result<Option<NotificationRow>>;
+    /// The chain that an operation is a step of.
+    async fn notification_of_step(&self, tenant: &str, id: OperationId) -> Result<Option<Uuid>>;
+    /// The chains of one `notify`, by account, after one.
+    async fn notifications(
+        &self,
+        tenant: &str,
+        operation: OperationId,
+        after: Option<String>,
+        limit: u32,
+    ) -> Result<Vec<NotificationRow>>;
+    /// How many of the people of one `notify` stand how.
+    async fn notification_counts(&self, tenant: &str, operation: OperationId) -> Result<BTreeMap<String, u64>>;
+    /// The channels of one chain so far.
+    async fn deliveries(&self, tenant: &str, notification: Uuid) -> Result<Vec<DeliveryRow>>;
+    /// Somebody says something of a notification; false if there is none.
+    async fn signal_notification(&self, tenant: &str, id: Uuid, signal: Signal, now: Ms) -> Result<bool>;
+    /// What became of notifications since a time, by type and channel.
+    async fn notification_figures(&self, tenant: &str, kind: Option<String>, since: Ms) -> Result<Vec<ChainFigures>>;
 }

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod attempt;
+mod chain;
 mod event;
 mod intake;
 mod oauth;
@@ -12,6 +13,7 @@ mod webhook;
 
 pub use accounts::*;
 pub use attempt::*;
+pub use chain::*;
 pub use event::*;
 pub use intake::*;
 pub use oauth::*;

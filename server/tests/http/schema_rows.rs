@@ -165,7 +165,26 @@ fn messages() -> Vec<Row> {
         ("sms", "balance", json!({ "currency": "KES" }), false),
         ("push", "query", json!({ "operation_id": uuid }), true),
         ("notifications", "notify", json!({ "type": "t", "to": { "list": ["a"] }, "data": {} }), true),
-        ("notifications", "notify", json!({ "type": "t", "to": { "list": "a" }, "data": {} }), false),
+        ("notifications", "notify", json!({ "type": "t", "to": { "list": "class-4b" }, "data": {} }), true),
+        ("notifications", "notify", json!({ "type": "t", "to": { "list": "" }, "data": {} }), false),
+        ("notifications", "notify", json!({ "type": "t", "to": { "list": [] }, "data": {} }), false),
+        ("notifications", "notify", json!({ "type": "t", "to": { "list": vec!["a"; 100] }, "data": {} }), true),
+        ("notifications", "notify", json!({ "type": "t", "to": { "list": vec!["a"; 101] }, "data": {} }), false),
+        ("notifications", "notify", json!({ "type": "", "to": { "user": "a" }, "data": {} }), false),
+        ("notifications", "notify", json!({ "type": "t", "to": { "user": "a".repeat(64) }, "data": {} }), true),
+        ("notifications", "notify", json!({ "type": "t", "to": { "user": "a".repeat(65) }, "data": {} }), false),
+        (
+            "notifications",
+            "notify",
+            json!({ "type": "t", "to": { "user": "a" }, "data": {}, "dedupe_key": "k".repeat(200) }),
+            true,
+        ),
+        (
+            "notifications",
+            "notify",
+            json!({ "type": "t", "to": { "user": "a" }, "data": {}, "dedupe_key": "k".repeat(201) }),
+            false,
+        ),
         ("notifications", "notify", json!({ "type": "t", "to": { "user": "a" } }), false),
     ]
 }

@@ -47,7 +47,7 @@ pub enum PushPriority {
     Normal,
 }
 
-/// Whom a push or a notification is for.
+/// Whom a push is for.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
@@ -60,6 +60,58 @@ pub enum Audience {
     List(Vec<String>),
 }
 
+/// Whom a notification is for.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum NotifyTo {
+    /// A person: an account of the tenant.
+    User(String),
+    /// Several, each with a chain of their own.
+    List(Listed),
+}
+
+/// Several people.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Listed {
+    /// Those of a list that the tenant keeps at the server.
+    Named(String),
+    /// These accounts, up to [`crate::limits::RECIPIENTS_MAX`].
+    These(Vec<String>),
+}
+
+impl Serialize for Listed {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Named(name) => name.serialize(serializer),
+            Self::These(accounts) => accounts.serialize(serializer),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Listed {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor;
+        impl<'de> serde::de::Visitor<'de> for Visitor {
+            type Value = Listed;
+            fn expecting(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+                f.write_str("the name of a list or a list of accounts")
+            }
+            fn visit_str<E: serde::de::Error>(self, name: &str) -> Result<Listed, E> {
+                Ok(Listed::Named(name.to_owned()))
+            }
+            fn visit_seq<A: serde::de::SeqAccess<'de>>(self, mut seq: A) -> Result<Listed, A::Error> {
+                let mut accounts = Vec::new();
+                while let Some(account) = seq.next_element()? {
+                    accounts.push(account);
+                }
+                Ok(Listed::These(accounts))
+            }
+        }
+        deserializer.deserialize_any(Visitor)
+    }
+}
+
 /// `notify`: reach a person on the best channel.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -69,7 +121,7 @@ pub struct Notify {
     #[serde(rename = "type")]
     pub kind: String,
     /// Whom.
-    pub to: Audience,
+    pub to: NotifyTo,
     /// What the texts are filled with.
     pub data: serde_json::Map<String, serde_json::Value>,
     /// Equal ones in a short time are one.

@@ -5,8 +5,8 @@ use serde_json::{Map, Value, json};
 use crate::{
     catalog::{Category, MOBILE_NETWORKS},
     limits::{
-        COLLAPSE_KEY_BYTES_MAX, GRADES_MAX, INLINE_FILE_BYTES_MAX, LIST_MAX, MESSAGE_CHARS_MAX, NAME_BYTES_MAX, PATH_BYTES_MAX,
-        PUSH_TTL_S_MAX, RECIPIENTS_MAX, REFERENCE_CHARS_MAX,
+        COLLAPSE_KEY_BYTES_MAX, GRADES_MAX, INLINE_FILE_BYTES_MAX, KEY_BYTES_MAX, LIST_MAX, MESSAGE_CHARS_MAX, NAME_BYTES_MAX,
+        PATH_BYTES_MAX, PUSH_TTL_S_MAX, RECIPIENTS_MAX, REFERENCE_CHARS_MAX,
     },
     validate::push,
 };
@@ -17,7 +17,7 @@ const BASE64: &str = "^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)
 /// KES 1 to 250,000 without cents.
 const MPESA_AMOUNT: &str = r"^0*([1-9][0-9]{0,4}|1[0-9]{5}|2[0-4][0-9]{4}|250000)(\.0{1,2})?$";
 /// No control character.
-const NAME: &str = r"^[^\x00-\x1f\x7f-\x9f]+$";
+pub(super) const NAME: &str = r"^[^\x00-\x1f\x7f-\x9f]+$";
 const MPESA_PHONE: &str = r"^\+254[17][0-9]{8}$";
 
 /// Adds what the check asks beyond the types.
@@ -51,7 +51,8 @@ pub(super) fn tighten(adapter: &str, category: Category, action: &str, schema: &
             path(schema, "path");
         }
         (Category::Lms, "sync_grades") => grades(schema),
-        (Category::Messaging | Category::Push | Category::Lms | Category::Notification, _) => {}
+        (Category::Notification, _) => notify(schema),
+        (Category::Messaging | Category::Push | Category::Lms, _) => {}
     }
 }
 
@@ -84,6 +85,16 @@ fn network(schema: &mut Value) {
     let payer = json!({ "phone": { "type": "string" }, "method": { "not": { "const": "link" } } });
     schema["if"] = json!({ "properties": { "network": { "type": "string" } }, "required": ["network"] });
     schema["then"] = json!({ "required": ["phone"], "properties": payer, "anyOf": known });
+}
+
+fn notify(schema: &mut Value) {
+    let name = |most: usize| json!({ "minLength": 1, "maxLength": most, "pattern": NAME });
+    within(schema, "type", name(NAME_BYTES_MAX));
+    within(schema, "dedupe_key", name(KEY_BYTES_MAX));
+    let kinds = properties(schema).and_then(|fields| fields.get_mut("to")?.get_mut("oneOf")?.as_array_mut());
+    for kind in kinds.into_iter().flatten() {
+        within(kind, "user", name(NAME_BYTES_MAX));
+    }
 }
 
 fn notification(schema: &mut Value) {

@@ -3,10 +3,10 @@
 use serde_json::{Map, Value, json};
 
 use super::{check_text, invalid};
-use crate::{Audience, Code, Problem, PushSend, limits};
+use crate::{Audience, Code, Listed, Notify, NotifyTo, Problem, PushSend, limits};
 
 /// Keys of `data` that are the providers' own, or ours.
-pub(crate) const RESERVED: [&str; 6] = ["from", "message_type", "aps", "ntf", "title", "body"];
+pub(crate) const RESERVED: [&str; 7] = ["from", "message_type", "aps", "ntf", "rt", "title", "body"];
 
 pub(super) fn check(send: PushSend) -> Result<PushSend, Problem> {
     check_audience(&send.to)?;
@@ -37,18 +37,36 @@ pub(super) fn check(send: PushSend) -> Result<PushSend, Problem> {
     Ok(send)
 }
 
+/// A notification: who and what kind; what texts and route there are, the server alone knows.
+pub(super) fn check_notify(notify: Notify) -> Result<Notify, Problem> {
+    check_text("payload.type", &notify.kind, limits::NAME_BYTES_MAX)?;
+    match &notify.to {
+        NotifyTo::User(account) => check_text("payload.to.user", account, limits::NAME_BYTES_MAX)?,
+        NotifyTo::List(Listed::Named(name)) => check_text("payload.to.list", name, limits::NAME_BYTES_MAX)?,
+        NotifyTo::List(Listed::These(accounts)) => check_accounts(accounts)?,
+    }
+    if let Some(key) = &notify.dedupe_key {
+        check_text("payload.dedupe_key", key, limits::KEY_BYTES_MAX)?;
+    }
+    Ok(notify)
+}
+
 fn check_audience(to: &Audience) -> Result<(), Problem> {
     match to {
         Audience::User(account) => check_text("payload.to.user", account, limits::NAME_BYTES_MAX),
         Audience::Device(device) => check_text("payload.to.device", device, limits::NAME_BYTES_MAX),
-        Audience::List(accounts) if !(1..=limits::RECIPIENTS_MAX).contains(&accounts.len()) => {
-            Err(invalid("payload.to.list", format!("1 to {} users", limits::RECIPIENTS_MAX)))
-        }
-        Audience::List(accounts) => accounts
-            .iter()
-            .enumerate()
-            .try_for_each(|(index, account)| check_text(&format!("payload.to.list[{index}]"), account, limits::NAME_BYTES_MAX)),
+        Audience::List(accounts) => check_accounts(accounts),
     }
+}
+
+fn check_accounts(accounts: &[String]) -> Result<(), Problem> {
+    if !(1..=limits::RECIPIENTS_MAX).contains(&accounts.len()) {
+        return Err(invalid("payload.to.list", format!("1 to {} users", limits::RECIPIENTS_MAX)));
+    }
+    accounts
+        .iter()
+        .enumerate()
+        .try_for_each(|(index, account)| check_text(&format!("payload.to.list[{index}]"), account, limits::NAME_BYTES_MAX))
 }
 
 /// As APNs counts it, the strictest: the whole JSON, with the 32 letters of the notification's id.

@@ -87,6 +87,7 @@ impl Stage {
             polls: self.polls,
             now: self.now,
             names: &self.names,
+            notification: None,
             targets: &self.targets,
             repeats_unknown: self.repeats_unknown,
             outbound: &self.outbound,

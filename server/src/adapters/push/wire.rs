@@ -10,8 +10,10 @@ use super::super::Call;
 #[derive(Clone, Debug)]
 pub(super) struct Push<'a> {
     pub(super) send: &'a PushSend,
-    /// The id in its data, by which an app tells a double: the operation's.
+    /// The id in its data, by which an app tells a double: the notification's, or the operation's.
     pub(super) ntf: String,
+    /// With what a part of the app that has no token says that it came.
+    receipt_token: Option<&'a str>,
     /// What is shown in the place of what: the app's key, or the id.
     pub(super) mark: String,
     /// Seconds for which the provider may keep it from now on.
@@ -22,8 +24,8 @@ pub(super) struct Push<'a> {
 }
 
 impl<'a> Push<'a> {
-    pub(super) fn of(call: &Call<'_>, send: &'a PushSend, default_ttl_s: u32) -> Self {
-        let ntf = call.operation_id.0.simple().to_string();
+    pub(super) fn of(call: &Call<'a>, send: &'a PushSend, default_ttl_s: u32) -> Self {
+        let ntf = call.notification.map_or(call.operation_id.0, |chain| chain.id).simple().to_string();
         let ttl_s = i64::from(send.ttl_s.unwrap_or(default_ttl_s));
         let end = call.first_opened_at.timestamp().saturating_add(ttl_s);
         Self {
@@ -32,6 +34,7 @@ impl<'a> Push<'a> {
             ttl_s: (end - call.now.timestamp()).clamp(0, ttl_s),
             expiration: if ttl_s == 0 { 0 } else { end },
             high: send.priority.unwrap_or(PushPriority::High) == PushPriority::High,
+            receipt_token: call.notification.map(|chain| chain.receipt_token.as_str()),
             send,
             ntf,
         }
@@ -45,7 +48,8 @@ impl<'a> Push<'a> {
 
     /// The app's data with our id: texts only.
     pub(super) fn data(&self) -> Map<String, Value> {
-        let own = std::iter::once(("ntf".to_owned(), Value::from(self.ntf.as_str())));
+        let own = [("ntf", Some(self.ntf.as_str())), ("rt", self.receipt_token)];
+        let own = own.into_iter().filter_map(|(name, text)| Some((name.to_owned(), Value::from(text?))));
         self.send.data_texts().into_iter().map(|(name, text)| (name, Value::from(text))).chain(own).collect()
     }
 

@@ -17,6 +17,7 @@ use serde_json::json;
 use tarishi_protocol::{BalanceOutcome, Code, MessageSend, Money, Payload, Phone, catalog::Category};
 
 use self::config::Config;
+pub(crate) use self::parts::{count as parts, is_gsm7};
 use super::{
     ActionSpec, Adapter, AdapterError, Answer, Call, Descriptor, Disposition, Health, HealthCall, Hook, HookRead, Outbound,
     Recovery, Reference, Settings, Then, messages,

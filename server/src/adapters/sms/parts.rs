@@ -8,11 +8,16 @@ const GSM_BASIC: &str = concat!(
 const GSM_EXTENDED: &str = "€{}[]~^\\|\u{c}";
 
 /// The number of parts, at least one. One letter outside GSM-7 turns the whole text to UCS-2.
-pub(super) fn count(text: &str) -> usize {
+pub(crate) fn count(text: &str) -> usize {
     match text.chars().map(septets).collect::<Option<Vec<_>>>() {
         Some(widths) => fill(&widths, 160, 153),
         None => fill(&text.chars().map(char::len_utf16).collect::<Vec<_>>(), 70, 67),
     }
+}
+
+/// Whether every letter is in GSM-7.
+pub(crate) fn is_gsm7(text: &str) -> bool {
+    text.chars().all(|letter| septets(letter).is_some())
 }
 
 /// What a letter costs in GSM-7, if it is in it.

@@ -39,6 +39,31 @@ pub(super) fn all() -> Map<String, Value> {
                 ("old_secret_until", time()),
             ]),
         ),
+        ("TextsPreview", object(&[("previews", json!({ "type": "array", "items": { "type": "object" } }))])),
+        ("NotificationDelivery", notification_delivery()),
+        ("NotificationPerson", notification_person()),
+        (
+            "NotificationPage",
+            object(&[
+                ("id", one("OperationId")),
+                ("state", one("State")),
+                ("outcome", maybe(&one("Outcome"))),
+                ("problem", or_null("Problem")),
+                ("counts", json!({ "type": "object", "additionalProperties": { "type": "integer" } })),
+                ("people", list("NotificationPerson")),
+                ("cursor", maybe(&text())),
+            ]),
+        ),
+        ("NotificationFigures", notification_figures()),
+        (
+            "NotificationStats",
+            object(&[
+                ("since", time()),
+                ("channels", list("NotificationFigures")),
+                ("today", maybe(&object(&[("daily_cap", json!({ "type": "object" })), ("booked", text())]))),
+            ]),
+        ),
+        ("ListShown", object(&[("name", text()), ("members", texts()), ("updated_at", time())])),
         ("Integration", integration()),
         ("IntegrationList", object(&[("integrations", list("Integration"))])),
         ("Begun", object(&[("authorize_url", text()), ("expires_at", time())])),
@@ -50,6 +75,56 @@ pub(super) fn all() -> Map<String, Value> {
         ("AdapterHealth", adapter_health()),
     ];
     all.into_iter().map(|(name, schema)| (name.to_owned(), schema)).collect()
+}
+
+fn notification_delivery() -> Value {
+    object(&[
+        ("channel", text()),
+        ("operation_id", or_null("OperationId")),
+        ("reach", maybe(&words(&["accepted", "sent", "delivered", "read"]))),
+        ("lost", flag()),
+        ("reason", maybe(&text())),
+        ("late", flag()),
+        ("begun_at", time()),
+        ("accepted_at", maybe(&time())),
+        ("delivered_at", maybe(&time())),
+        ("read_at", maybe(&time())),
+        ("over_at", maybe(&time())),
+        ("cost", maybe(&text())),
+        ("estimated", flag()),
+    ])
+}
+
+fn notification_person() -> Value {
+    object(&[
+        ("notification_id", text()),
+        ("account", text()),
+        ("state", text()),
+        ("channel", maybe(&text())),
+        ("reason", maybe(&text())),
+        ("created_at", time()),
+        ("ended_at", maybe(&time())),
+        ("next_at", maybe(&time())),
+        ("deliveries", list("NotificationDelivery")),
+    ])
+}
+
+fn notification_figures() -> Value {
+    object(&[
+        ("type", text()),
+        ("channel", text()),
+        ("attempted", count()),
+        ("accepted", count()),
+        ("delivered", count()),
+        ("read", count()),
+        ("late_after_escalation", count()),
+        ("escalated", json!({ "type": "object", "additionalProperties": { "type": "integer" } })),
+        ("median_ms_to_delivered", maybe(&count())),
+        ("p95_ms_to_delivered", maybe(&count())),
+        ("cost", texts()),
+        ("cost_per_delivered", json!({ "type": "object", "additionalProperties": { "type": "string" } })),
+        ("estimated", count()),
+    ])
 }
 
 fn enrolled() -> Value {

@@ -7,10 +7,13 @@ use tarishi_protocol::{Cancellation, Problem, SyncRequest, SyncResponse, schema}
 use super::answers;
 use crate::{
     adapters::registry,
+    chain::{Recipient, Route, Texts},
     http::{
         devices::{Enrol, PushToken},
         integrations::ChangeBody,
+        notifications::{ChainSettings, NotificationReceived},
         operations::Decision,
+        recipients::List,
         subscriptions::Subscribe,
     },
 };
@@ -25,6 +28,12 @@ pub(super) fn add(document: &mut Value) {
     register::<ChangeBody>(&mut taken, &mut all, "IntegrationChange");
     register::<Decision>(&mut taken, &mut all, "Decision");
     register::<Subscribe>(&mut taken, &mut all, "Subscribe");
+    register::<Route>(&mut taken, &mut all, "Route");
+    register::<Texts>(&mut taken, &mut all, "Texts");
+    register::<Recipient>(&mut taken, &mut all, "Recipient");
+    register::<ChainSettings>(&mut taken, &mut all, "ChainSettings");
+    register::<NotificationReceived>(&mut taken, &mut all, "NotificationReceived");
+    register::<List>(&mut taken, &mut all, "List");
     all.extend(taken.take_definitions(true));
     let mut given = generator(SchemaSettings::draft2020_12().for_serialize());
     register::<SyncResponse>(&mut given, &mut all, "SyncResponse");

@@ -13,7 +13,7 @@ const ALIASES: [(&str, &str); 6] = [
 ];
 
 /// What stands in a path.
-const PARAMETERS: [(&str, &str); 8] = [
+const PARAMETERS: [(&str, &str); 10] = [
     ("action", "The adapter's action: `charge`."),
     ("adapter", "The provider's adapter: `mpesa`."),
     ("attempt", "The attempt that the provider was told this address for."),
@@ -22,6 +22,8 @@ const PARAMETERS: [(&str, &str); 8] = [
     ("rest", "Whatever the provider adds; may hold slashes."),
     ("token", "The secret of this address."),
     ("cursor", "Where the page before ended."),
+    ("name", "The name: a-z, 0-9, _ and -."),
+    ("user", "The person: an account of the tenant."),
 ];
 
 /// Adds the aliases, and to every operation its name, its path's parameters and the problem it may answer with.

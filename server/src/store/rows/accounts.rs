@@ -249,6 +249,8 @@ pub enum Actor {
     Operator,
     /// Nobody: it tells a tenant's backend of an event.
     Event,
+    /// Nobody: it is a step of a notification's chain.
+    Notification,
 }
 
 impl Actor {
@@ -260,6 +262,7 @@ impl Actor {
             Self::Key { key } => key,
             Self::Operator => "operator",
             Self::Event => "event",
+            Self::Notification => "notification",
         }
     }
 }

@@ -1,9 +1,9 @@
 //! How much a credential may do in a day. Reserved when a call is opened, given back when it certainly did nothing.
 
 use rusqlite::{Connection, OptionalExtension, params};
-use tarishi_protocol::{Audience, Code, Money, Payload, Problem};
+use tarishi_protocol::{Audience, Code, Listed, Money, NotifyTo, Payload, Problem};
 
-use super::{accounts, intake::Desk, map};
+use super::{accounts, chain, intake::Desk, map};
 use crate::store::{Actor, Caps, Checked, Grants, Ms, OperationRow, Result};
 
 /// Milliseconds of a day.
@@ -27,7 +27,7 @@ fn of(payload: &Payload, paid: Option<i64>) -> Use {
         }
         Payload::MessageSend(send) => Use { amount: 0, messages: i64::try_from(send.to.0.len()).unwrap_or(i64::MAX) },
         Payload::PushSend(send) => Use { amount: 0, messages: people(&send.to) },
-        Payload::Notify(notify) => Use { amount: 0, messages: people(&notify.to) },
+        Payload::Notify(notify) => Use { amount: 0, messages: chains(&notify.to) },
         Payload::PaymentQuery(_)
         | Payload::MessageQuery(_)
         | Payload::Balance(_)
@@ -50,6 +50,25 @@ fn people(to: &Audience) -> i64 {
     }
 }
 
+/// A chain counts as one message, whatever its channels; of a list that is kept here the length is looked up.
+fn chains(to: &NotifyTo) -> i64 {
+    match to {
+        NotifyTo::User(_) | NotifyTo::List(Listed::Named(_)) => 1,
+        NotifyTo::List(Listed::These(accounts)) => i64::try_from(accounts.len()).unwrap_or(i64::MAX),
+    }
+}
+
+/// What an operation would use up, lists looked up.
+fn wanted(conn: &Connection, tenant: &str, payload: &Payload, paid: Option<i64>) -> Result<Use> {
+    if let Payload::Notify(notify) = payload
+        && let NotifyTo::List(Listed::Named(name)) = &notify.to
+    {
+        let members = chain::list(conn, tenant, name)?.map_or(0, |list| list.members.len());
+        return Ok(Use { amount: 0, messages: i64::try_from(members).unwrap_or(i64::MAX) });
+    }
+    Ok(of(payload, paid))
+}
+
 /// Would this operation pass its credential's daily caps? Then it must come later.
 pub(super) fn would_exceed(
     conn: &Connection,
@@ -57,7 +76,7 @@ pub(super) fn would_exceed(
     checked: &Checked,
     paid: Option<i64>,
 ) -> Result<Option<Problem>> {
-    let wanted = of(&checked.payload, paid);
+    let wanted = wanted(conn, desk.tenant, &checked.payload, paid)?;
     let Some(grants) = grants(conn, desk.tenant, &desk.actor)? else { return Ok(None) };
     let day = desk.now / DAY_MS;
     let used = used(conn, desk.tenant, &desk.actor, day)?;
@@ -110,7 +129,7 @@ pub(super) fn reserve(conn: &Connection, row: &OperationRow, payload: &Payload, 
     if let Some(problem) = forbidden(&grants.caps, payload, paid) {
         return Ok(Room::Never(problem));
     }
-    let wanted = of(payload, paid);
+    let wanted = wanted(conn, &row.tenant, payload, paid)?;
     let day = now / DAY_MS;
     if wanted == Use::default() {
         return Ok(Room::Yes);
@@ -157,7 +176,7 @@ pub(super) fn give_back(conn: &Connection, row: &OperationRow) -> Result<()> {
 /// The credential's grants as they are now; `None` = nobody's credential: the operator and the server itself may do all.
 fn grants(conn: &Connection, tenant: &str, actor: &Actor) -> Result<Option<Grants>> {
     Ok(match actor {
-        Actor::Operator | Actor::Event => None,
+        Actor::Operator | Actor::Event | Actor::Notification => None,
         Actor::Device { device } => Some(
             accounts::device(conn, tenant, device)?
                 .filter(|device| device.revoked_at.is_none())

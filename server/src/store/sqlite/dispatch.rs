@@ -3,8 +3,8 @@
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use tarishi_protocol::{Code, OperationId, Payload, Problem, State, catalog, check_payload};
 
-use super::{caps, map, order, read, refunds};
-use crate::store::{LaneRow, Ms, Open, Opened, OperationRow, Result};
+use super::{caps, chain, map, order, read, refunds};
+use crate::store::{Actor, LaneRow, Ms, Open, Opened, OperationRow, Result};
 
 /// When a refund looks again whether another of the same payment has ended, in milliseconds.
 const IN_FLIGHT_MS: Ms = 5_000;
@@ -92,7 +92,9 @@ pub(super) fn release(conn: &Connection, tenant: &str, id: OperationId, next_at:
 
 pub(super) fn next_due(conn: &Connection) -> Result<Option<Ms>> {
     let sql = "SELECT min(next_at) FROM operations WHERE ended_at IS NULL";
-    Ok(conn.prepare_cached(sql)?.query_row([], |row| row.get(0))?)
+    let operation: Option<Ms> = conn.prepare_cached(sql)?.query_row([], |row| row.get(0))?;
+    let timer = chain::next_due(conn)?;
+    Ok(operation.into_iter().chain(timer).min())
 }
 
 pub(super) fn take_over(conn: &Connection, now: Ms) -> Result<()> {
@@ -112,6 +114,19 @@ pub(super) fn open_attempt(conn: &Connection, open: &Open) -> Result<Opened> {
     if row.expires_at <= open.now && read::certainly_nothing_done(conn, &row)? {
         order::end_too_old(conn, &row, open.now)?;
         return Ok(Opened::No);
+    }
+    if row.actor == Actor::Notification {
+        match chain::wanted(conn, &row, open.now)? {
+            chain::Wanted::Yes => {}
+            chain::Wanted::Later { at } => {
+                release(conn, &row.tenant, row.id, at)?;
+                return Ok(Opened::No);
+            }
+            chain::Wanted::No => {
+                chain::end_unsent(conn, &row, "the chain went on without it", open.now)?;
+                return Ok(Opened::No);
+            }
+        }
     }
     let Ok(payload) = check_payload(&row.adapter, &row.action, row.version, &row.payload) else {
         let problem = Problem::new(Code::VersionUnsupported, "this server no longer reads this payload");

@@ -31,9 +31,10 @@ pub(super) fn record(conn: &Connection, event: &EventRow) -> Result<bool> {
     Ok(true)
 }
 
-/// An operation has just come to stand as it stands now. What goes on inside is no event, and neither is a delivery of one.
+/// An operation has just come to stand as it stands now. What goes on inside is no event, and neither is a delivery of one or a
+/// step of a notification's chain.
 pub(super) fn operation(conn: &Connection, before: &OperationRow, now: Ms) -> Result<()> {
-    if before.actor == Actor::Event {
+    if matches!(before.actor, Actor::Event | Actor::Notification) {
         return Ok(());
     }
     let Some(row) = map::load(conn, &before.tenant, before.id)? else { return Ok(()) };
@@ -46,7 +47,7 @@ pub(super) fn operation(conn: &Connection, before: &OperationRow, now: Ms) -> Re
     };
     let device = match &row.actor {
         Actor::Device { device } => Some(device),
-        Actor::Key { .. } | Actor::Operator | Actor::Event => None,
+        Actor::Key { .. } | Actor::Operator | Actor::Event | Actor::Notification => None,
     };
     let data = json!({
         "operation_id": row.id,

@@ -7,7 +7,7 @@ use tarishi_protocol::{
     Cancellation, CancellationResult, Code, NotificationEvent, OperationId, Problem, Receipt, ReceiptStatus, State,
 };
 
-use super::{feed, intake, map, order, read};
+use super::{chain, feed, intake, map, order, read};
 use crate::store::{Actor, ExchangeOutcome, Intake, Ms, OperationRow, Preview, Result, Submission, Verdict};
 
 pub(super) fn exchange(conn: &Connection, store_id: &str, intake: &Intake) -> Result<ExchangeOutcome> {
@@ -31,6 +31,7 @@ pub(super) fn exchange(conn: &Connection, store_id: &str, intake: &Intake) -> Re
         receipts.push(in_order(conn, &desk, preview, &mut stopped)?);
     }
     store_notification_receipts(conn, intake)?;
+    chain::signals_of_device(conn, intake)?;
     let mut response = feed::answer(conn, store_id, &intake.tenant, &intake.device, intake.cursor.as_deref(), intake.now)?;
     let seq = if response.reset { 0 } else { intake.cursor.as_deref().and_then(crate::feed::seq_of).unwrap_or(0) };
     acknowledge(conn, &intake.tenant, &intake.device, seq)?;
@@ -147,7 +148,7 @@ pub(super) fn submit(conn: &Connection, submission: &Submission) -> Result<Recei
         actor: submission.actor.clone(),
         device: match &submission.actor {
             Actor::Device { device } => Some(device),
-            Actor::Key { .. } | Actor::Operator | Actor::Event => None,
+            Actor::Key { .. } | Actor::Operator | Actor::Event | Actor::Notification => None,
         },
         now: submission.now,
     };

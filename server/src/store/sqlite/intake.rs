@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use tarishi_protocol::{Code, Fingerprint, OperationId, Problem, Receipt, ReceiptStatus, State, catalog, limits};
 use uuid::Uuid;
 
-use super::{caps, feed, map, order, read, refunds};
+use super::{caps, chain, feed, map, order, read, refunds};
 use crate::store::{Actor, Checked, Error, Ms, OperationRow, Preview, Result, Verdict};
 
 /// When the device should send again what must come later, in milliseconds.
@@ -170,6 +170,10 @@ fn take(conn: &Connection, desk: &Desk<'_>, checked: &Checked) -> Result<Receipt
         restored(conn, &row, desk.now)?;
     } else {
         order::make_ready_if_free(conn, &row, desk.now)?;
+        if catalog::category(&row.adapter) == Some(catalog::Category::Notification) {
+            // One transaction less until the first channel.
+            chain::spread(conn, desk.tenant, id, desk.now)?;
+        }
     }
     let row = map::load(conn, desk.tenant, id)?.ok_or_else(|| Error::Damaged("an insert without row".to_owned()))?;
     Ok(Receipt { status: ReceiptStatus::Accepted, ..duplicate(id, &row) })

@@ -96,6 +96,7 @@ pub(super) fn actor_columns(actor: &Actor) -> (&'static str, &str) {
         Actor::Key { key } => ("key", key),
         Actor::Operator => ("operator", ""),
         Actor::Event => ("event", ""),
+        Actor::Notification => ("notification", ""),
     }
 }
 
@@ -106,6 +107,7 @@ fn actor(row: &Row<'_>, kind: usize, id: usize) -> Result<Actor> {
         "key" => Ok(Actor::Key { key: name }),
         "operator" => Ok(Actor::Operator),
         "event" => Ok(Actor::Event),
+        "notification" => Ok(Actor::Notification),
         other => Err(Error::Damaged(format!("actor {other}"))),
     }
 }

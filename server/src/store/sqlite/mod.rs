@@ -12,6 +12,7 @@ use super::{Error, Ms, Result};
 mod accounts;
 mod apply;
 mod caps;
+mod chain;
 mod dispatch;
 mod events;
 mod exchange;

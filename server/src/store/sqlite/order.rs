@@ -6,7 +6,7 @@
 use rusqlite::{Connection, OptionalExtension, params};
 use tarishi_protocol::{AfterOn, Code, OnFailure, OperationId, Problem, State};
 
-use super::{caps, events, feed, intake::Desk, map, read};
+use super::{caps, chain, events, feed, intake::Desk, map, read};
 use crate::store::{Actor, Checked, Ms, OperationRow, Result, Verdict};
 
 /// What a parent's state means for its dependent.
@@ -119,7 +119,7 @@ pub(super) fn end_too_old(conn: &Connection, row: &OperationRow, now: Ms) -> Res
             let problem = Problem::new(Code::AttemptsExhausted, "the receiver could not be reached in time");
             end(conn, row, State::Failed, Some(problem), now)
         }
-        Actor::Device { .. } | Actor::Key { .. } | Actor::Operator => {
+        Actor::Device { .. } | Actor::Key { .. } | Actor::Operator | Actor::Notification => {
             end(conn, row, State::Expired, Some(Problem::new(Code::Expired, "too old to begin")), now)
         }
     }
@@ -133,7 +133,8 @@ fn write_end(conn: &Connection, row: &OperationRow, state: State, problem: Optio
                WHERE tenant_id = ?1 AND operation_id = ?2";
     conn.prepare_cached(sql)?.execute(params![row.tenant, row.id.as_bytes(), state.as_str(), problem, now])?;
     feed::publish(conn, &row.tenant, row.id, now)?;
-    events::operation(conn, row, now)
+    events::operation(conn, row, now)?;
+    chain::heed(conn, row, now)
 }
 
 /// Moves everything that waited for an operation which has ended as `state` (or gave up its key), and so on from there.

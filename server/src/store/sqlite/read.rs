@@ -194,9 +194,9 @@ pub(super) fn operations(conn: &Connection, filter: &OperationFilter) -> Result<
         conditions.push("adapter = ?".to_owned());
         values.push(adapter.clone().into());
     }
-    // Deliveries of events would bury what they tell of.
+    // Deliveries of events would bury what they tell of, and steps of chains what they are steps of.
     if filter.adapter.is_none() && !filter.dead_letters {
-        conditions.push("actor_kind <> 'event'".to_owned());
+        conditions.push("actor_kind NOT IN ('event', 'notification')".to_owned());
     }
     if !filter.states.is_empty() {
         conditions.push("state IN (SELECT value FROM json_each(?))".to_owned());

@@ -9,7 +9,7 @@ use serde_json::Value;
 use tarishi_protocol::{Code, OperationId, State, catalog};
 use uuid::Uuid;
 
-use super::{apply, feed, map, order, read, subscriptions};
+use super::{apply, chain, feed, map, order, read, subscriptions};
 use crate::{
     adapters::{Answer, Disposition, MessageNews, Reference},
     dispatch::{ADOPTED, policy},
@@ -42,6 +42,7 @@ pub(super) fn settle(conn: &Connection, settle: &Settle) -> Result<Settled> {
         }
     };
     subscriptions::heed(conn, &row, &settle.evidence, settle.now)?;
+    chain::heed(conn, &row, settle.now)?;
     log(conn, &row, settle, state)?;
     let closes_attempt = matches!(settle.source, Source::Call { .. }) || matches!(settle.evidence, Evidence::Lost);
     Ok(Settled {

@@ -1,18 +1,21 @@
 //! [`Store`], each method handed on to the writer or to a reader.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
-use tarishi_protocol::{Audience, Cancellation, OperationId, Receipt, SyncResponse};
+use tarishi_protocol::{Audience, Cancellation, Money, OperationId, Receipt, SyncResponse};
 use uuid::Uuid;
 
 use super::{
-    SqliteStore, accounts, dispatch, events, exchange, feed, integrations, oauth, push, read, sealed, settle, subscriptions,
-    upkeep, webhooks,
+    SqliteStore, accounts, chain, dispatch, events, exchange, feed, integrations, oauth, push, read, sealed, settle,
+    subscriptions, upkeep, webhooks,
 };
 use crate::store::{
-    ApiKeyRow, AttemptFilter, AttemptRow, AuthTokenRow, DeviceRow, EventPage, EventRow, EventState, ExchangeOutcome, Figures,
-    GrantStatus, Intake, IntegrationRow, LaneRow, Lease, Ms, OAuthGrantRow, OAuthStateRow, Open, Opened, OperationFilter,
-    OperationRow, PushTokenRow, Result, Retention, SealedRow, Settle, Settled, Store, Submission, SubscriptionRow, TenantRow,
-    TokenRow, VerdictRow, WebhookEventRow, WebhookRow,
+    ApiKeyRow, AttemptFilter, AttemptRow, AuthTokenRow, ChainFigures, DeliveryRow, DeviceRow, EventPage, EventRow, EventState,
+    ExchangeOutcome, Figures, GrantStatus, Intake, IntegrationRow, LaneRow, Lease, ListRow, MESSAGE_RECEIVED, Ms,
+    NotificationRow, OAuthGrantRow, OAuthStateRow, Open, Opened, OperationFilter, OperationRow, PushTokenRow, RecipientRow,
+    Result, Retention, SealedRow, Settle, Settled, Signal, Store, Submission, SubscriptionRow, TemplateRow, TenantRow,
+    TokenRow, TypeRow, VerdictRow, WebhookEventRow, WebhookRow,
 };
 
 #[async_trait]
@@ -369,7 +372,19 @@ impl Store for SqliteStore {
     }
 
     async fn record_event(&self, event: EventRow) -> Result<bool> {
-        self.writer.write(move |conn| events::record(conn, &event)).await
+        self.writer
+            .write(move |conn| {
+                let new = events::record(conn, &event)?;
+                let text = |name: &str| event.data[name].as_str();
+                if new
+                    && event.kind == MESSAGE_RECEIVED
+                    && let (Some(adapter), Some(from)) = (text("adapter"), text("from"))
+                {
+                    chain::replied(conn, &event.tenant, adapter, from, event.at)?;
+                }
+                Ok(new)
+            })
+            .await
     }
 
     async fn events_after(&self, tenant: &str, cursor: Option<String>, limit: u32) -> Result<EventPage> {
@@ -423,5 +438,109 @@ impl Store for SqliteStore {
     async fn reset_lane(&self, tenant: &str, adapter: &str) -> Result<()> {
         let (tenant, adapter) = (tenant.to_owned(), adapter.to_owned());
         self.writer.write(move |conn| dispatch::reset_lane(conn, &tenant, &adapter)).await
+    }
+
+    async fn put_notification_type(&self, row: TypeRow) -> Result<()> {
+        self.writer.write(move |conn| chain::put_type(conn, &row)).await
+    }
+
+    async fn notification_type(&self, tenant: &str, name: &str) -> Result<Option<TypeRow>> {
+        self.read(|conn| chain::notification_type(conn, tenant, name)).await
+    }
+
+    async fn put_notification_template(&self, row: TemplateRow) -> Result<()> {
+        self.writer.write(move |conn| chain::put_template(conn, &row)).await
+    }
+
+    async fn notification_template(&self, tenant: &str, name: &str) -> Result<Option<TemplateRow>> {
+        self.read(|conn| chain::template(conn, tenant, name)).await
+    }
+
+    async fn put_recipient(&self, row: RecipientRow) -> Result<()> {
+        self.writer.write(move |conn| chain::put_recipient(conn, &row)).await
+    }
+
+    async fn recipient(&self, tenant: &str, account: &str) -> Result<Option<RecipientRow>> {
+        self.read(|conn| chain::recipient(conn, tenant, account)).await
+    }
+
+    async fn delete_recipient(&self, tenant: &str, account: &str) -> Result<bool> {
+        let (tenant, account) = (tenant.to_owned(), account.to_owned());
+        self.writer.write(move |conn| chain::delete_recipient(conn, &tenant, &account)).await
+    }
+
+    async fn put_list(&self, row: ListRow) -> Result<()> {
+        self.writer.write(move |conn| chain::put_list(conn, &row)).await
+    }
+
+    async fn list(&self, tenant: &str, name: &str) -> Result<Option<ListRow>> {
+        self.read(|conn| chain::list(conn, tenant, name)).await
+    }
+
+    async fn put_daily_cap(&self, tenant: &str, cap: Option<Money>) -> Result<()> {
+        let tenant = tenant.to_owned();
+        self.writer.write(move |conn| chain::put_daily_cap(conn, &tenant, cap.as_ref())).await
+    }
+
+    async fn daily_cap(&self, tenant: &str, now: Ms) -> Result<Option<(Money, i64)>> {
+        self.read(|conn| {
+            let Some(cap) = chain::daily_cap(conn, tenant)? else { return Ok(None) };
+            let spent = chain::spent_today(conn, tenant, cap.currency(), now)?;
+            Ok(Some((cap, spent)))
+        })
+        .await
+    }
+
+    async fn spread_notification(&self, tenant: &str, id: OperationId, now: Ms) -> Result<()> {
+        let tenant = tenant.to_owned();
+        self.writer.write(move |conn| chain::spread(conn, &tenant, id, now)).await
+    }
+
+    async fn advance_chains(&self, now: Ms) -> Result<usize> {
+        // Most rounds find nothing due: a look costs no commit.
+        if self.read(chain::next_due).await?.is_none_or(|due| due > now) {
+            return Ok(0);
+        }
+        self.writer.write(move |conn| chain::due(conn, now)).await
+    }
+
+    async fn give_up_step(&self, tenant: &str, id: OperationId, now: Ms) -> Result<()> {
+        let tenant = tenant.to_owned();
+        self.writer.write(move |conn| chain::given_up(conn, &tenant, id, now)).await
+    }
+
+    async fn notification(&self, id: Uuid) -> Result<Option<NotificationRow>> {
+        self.read(|conn| chain::notification_of_any(conn, id)).await
+    }
+
+    async fn notification_of_step(&self, tenant: &str, id: OperationId) -> Result<Option<Uuid>> {
+        self.read(|conn| chain::notification_of_step(conn, tenant, id)).await
+    }
+
+    async fn notifications(
+        &self,
+        tenant: &str,
+        operation: OperationId,
+        after: Option<String>,
+        limit: u32,
+    ) -> Result<Vec<NotificationRow>> {
+        self.read(|conn| chain::notifications_of(conn, tenant, operation, after.as_deref(), limit)).await
+    }
+
+    async fn notification_counts(&self, tenant: &str, operation: OperationId) -> Result<BTreeMap<String, u64>> {
+        self.read(|conn| chain::counts(conn, tenant, operation)).await
+    }
+
+    async fn deliveries(&self, tenant: &str, notification: Uuid) -> Result<Vec<DeliveryRow>> {
+        self.read(|conn| chain::deliveries(conn, tenant, notification)).await
+    }
+
+    async fn signal_notification(&self, tenant: &str, id: Uuid, signal: Signal, now: Ms) -> Result<bool> {
+        let tenant = tenant.to_owned();
+        self.writer.write(move |conn| chain::signal(conn, &tenant, id, None, signal, now)).await
+    }
+
+    async fn notification_figures(&self, tenant: &str, kind: Option<String>, since: Ms) -> Result<Vec<ChainFigures>> {
+        self.read(|conn| chain::figures(conn, tenant, kind.as_deref(), since)).await
     }
 }

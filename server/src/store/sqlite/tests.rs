@@ -4,6 +4,7 @@
 
 mod answers;
 mod cancel;
+mod chain;
 mod claim;
 mod desk;
 mod events;

@@ -4,7 +4,7 @@ use rusqlite::{Connection, params};
 use tarishi_protocol::State;
 use uuid::Uuid;
 
-use super::{dispatch, events, meta};
+use super::{chain, dispatch, events, meta};
 use crate::store::{Error, Figures, Ms, Result, Retention};
 
 /// Rows that one sweep deletes from one table, at most.
@@ -83,6 +83,7 @@ pub(super) fn sweep(conn: &Connection, now: Ms, keep: Retention) -> Result<bool>
         most = most.max(conn.execute(sql, params![before(kept), SWEEP_MAX])?);
     }
     most = most.max(events::sweep(conn, before(keep.operations), SWEEP_MAX)?);
+    most = most.max(chain::sweep(conn, before(keep.operations), SWEEP_MAX)?);
     // Lanes of subscriptions that are no more.
     let lanes = "DELETE FROM lanes WHERE substr(adapter, 1, 6) = 'event_' AND NOT EXISTS (SELECT 1 FROM subscriptions s \
                  WHERE s.tenant_id = lanes.tenant_id AND 'event_' || s.subscription_id = lanes.adapter) \

@@ -168,12 +168,13 @@ async fn token_request() -> Seen {
 fn assertion(seen: &Seen) -> [Value; 2] {
     let form: Vec<(String, String)> = form_urlencoded::parse(seen.body.as_bytes()).into_owned().collect();
     let (_, token) = form.into_iter().find(|(name, _)| name == "assertion").unwrap();
-    let part = |index: usize| {
-        use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-        let part = token.split('.').nth(index).unwrap();
-        serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).unwrap()).unwrap()
-    };
-    [part(0), part(1)]
+    [jwt_part(&token, 0), jwt_part(&token, 1)]
+}
+
+fn jwt_part(token: &str, index: usize) -> Value {
+    use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+    let part = token.split('.').nth(index).unwrap();
+    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).unwrap()).unwrap()
 }
 
 /// The names of the fields whose values differ.
@@ -214,6 +215,22 @@ async fn the_token_call_is_that_of_firebase_admin() {
     // Node leaves out typ and kid; Google takes both.
     assert_eq!(differing(&decoded(node)["jwt_header"], &header), ["kid", "typ"]);
     assert_eq!(differing(&decoded(node)["jwt_claims"], &claims), ["exp", "iat", "scope"]);
+}
+
+#[test]
+fn the_token_for_apns_has_the_parts_of_the_clients_tokens() {
+    let settings = settings().with("apns_key_id", "ABC1234567").with("apns_team_id", "DEF1234567");
+    let stage = Stage::new(tarishi_protocol::Payload::PushSend(order()), settings);
+    let token = apns::provider_token(&stage.settings, stage.now).unwrap().token;
+    let [header, claims] = [0, 1].map(|index| jwt_part(&token, index));
+    for recorded in [include_str!("../fixtures/recorded_apns_node.json"), include_str!("../fixtures/recorded_apns_python.json")]
+    {
+        let theirs = serde_json::from_str::<Value>(recorded).unwrap()["authorization_decoded"].clone();
+        let differs = differing(&theirs["jwt_header"], &header);
+        // aioapns names no typ; Apple takes both.
+        assert!(differs.iter().all(|name| name == "typ" && theirs["jwt_header"].get(name).is_none()), "{differs:?}");
+        assert_eq!(differing(&theirs["jwt_claims"], &claims), ["iat"], "made at another time");
+    }
 }
 
 /// Our request to APNs as it is built; the scripted provider does not speak HTTP/2.

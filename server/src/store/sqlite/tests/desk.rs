@@ -37,9 +37,9 @@ pub(super) const DEVICES: [(&str, &str); 3] = [("d1", "amina"), ("d2", "amina"),
 pub(super) struct Desk {
     pub(super) store: SqliteStore,
     pub(super) folder: TempDir,
-    now: AtomicI64,
-    named: AtomicU32,
-    exchanges: Mutex<HashMap<String, u64>>,
+    pub(super) now: AtomicI64,
+    pub(super) named: AtomicU32,
+    pub(super) exchanges: Mutex<HashMap<String, u64>>,
 }
 
 impl Desk {

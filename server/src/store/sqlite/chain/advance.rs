@@ -1,0 +1,266 @@
+//! Moves one chain on, as the step function says.
+
+use rusqlite::{Connection, OptionalExtension, params};
+use tarishi_protocol::State;
+use uuid::Uuid;
+
+use super::{
+    super::{map, read},
+    book,
+    rows::{self, Broadcast},
+    send::{self, Wanted},
+    spread,
+};
+use crate::{
+    chain::{
+        Channel, Facts, Recipient,
+        quiet::Quiet,
+        step::{self, Delivery, Next, Scene, Skip, Standing},
+    },
+    store::{ChainState, DeliveryRow, Ms, NotificationRow, OperationRow, Result},
+};
+
+/// Chains that one sweep of the timers moves, at most.
+const DUE_MAX: i64 = 200;
+/// Steps decided in one go, at most: every channel begun or left out, and an end.
+const MOVES_MAX: usize = 2 * Channel::ALL.len() + 2;
+
+/// All that is known of one chain.
+struct Stage {
+    row: NotificationRow,
+    broadcast: Broadcast,
+    recipient: Recipient,
+    facts: Facts,
+    deliveries: Vec<DeliveryRow>,
+}
+
+/// Moves the chains whose time has come; says how many.
+pub(in super::super) fn due(conn: &Connection, now: Ms) -> Result<usize> {
+    let sql = "SELECT tenant_id, notification_id FROM notifications WHERE next_at <= ?1 ORDER BY next_at LIMIT ?2";
+    let due: Vec<(String, Vec<u8>)> = conn
+        .prepare_cached(sql)?
+        .query_map([now, DUE_MAX], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect::<rusqlite::Result<_>>()?;
+    for (tenant, id) in &due {
+        advance(conn, tenant, map::uuid(id)?, now)?;
+    }
+    Ok(due.len())
+}
+
+pub(in super::super) fn next_due(conn: &Connection) -> Result<Option<Ms>> {
+    let sql = "SELECT min(next_at) FROM notifications WHERE next_at IS NOT NULL";
+    Ok(conn.prepare_cached(sql)?.query_row([], |row| row.get(0))?)
+}
+
+/// Moves one chain as far as it goes now.
+pub(super) fn advance(conn: &Connection, tenant: &str, id: Uuid, now: Ms) -> Result<()> {
+    for _ in 0..MOVES_MAX {
+        let Some(stage) = load(conn, tenant, id, now)? else { return Ok(()) };
+        if !move_on(conn, &stage, now)? {
+            return Ok(());
+        }
+    }
+    Ok(())
+}
+
+/// One move; false if there is none but to wait.
+fn move_on(conn: &Connection, stage: &Stage, now: Ms) -> Result<bool> {
+    let next = decide(conn, stage, now)?;
+    if stage.row.state != ChainState::Active {
+        // It has ended; what arrives late makes it a success after all.
+        if let Next::Succeeded { leg, .. } = next
+            && stage.row.state.may_yet_succeed()
+        {
+            end(conn, stage, ChainState::Succeeded, Some(leg), now)?;
+        }
+        return Ok(false);
+    }
+    match next {
+        Next::Send { leg } => {
+            give_up(conn, stage, now)?;
+            send::send(conn, &stage.row, &stage.broadcast, &stage.recipient, leg, now)?;
+            return Ok(true);
+        }
+        Next::Skip { leg, why } => {
+            give_up(conn, stage, now)?;
+            send::skip(conn, &stage.row, &stage.broadcast, leg, why.as_str(), now)?;
+            return Ok(true);
+        }
+        Next::Wait { until } => look_at(conn, &stage.row, until)?,
+        Next::Defer { until } => {
+            // Quiet hours stop the clock of the whole chain.
+            let from = stage.row.deferred_until.max(now);
+            let sql = "UPDATE notifications SET next_at = ?3, deferred_until = max(deferred_until, ?3), deadline_at = deadline_at + ?4 \
+                       WHERE tenant_id = ?1 AND notification_id = ?2";
+            let values = params![stage.row.tenant, stage.row.id.as_bytes(), until, (until - from).max(0)];
+            conn.prepare_cached(sql)?.execute(values)?;
+        }
+        Next::Succeeded { leg, .. } => end(conn, stage, ChainState::Succeeded, Some(leg), now)?,
+        Next::Unconfirmed { leg } => end(conn, stage, ChainState::Unconfirmed, Some(leg), now)?,
+        Next::Exhausted => end(conn, stage, ChainState::Exhausted, None, now)?,
+        Next::DeadlinePassed => end(conn, stage, ChainState::DeadlinePassed, None, now)?,
+        Next::Dropped => end(conn, stage, ChainState::Dropped, None, now)?,
+    }
+    Ok(false)
+}
+
+fn look_at(conn: &Connection, row: &NotificationRow, until: Ms) -> Result<()> {
+    let sql = "UPDATE notifications SET next_at = ?3 WHERE tenant_id = ?1 AND notification_id = ?2 AND next_at IS NOT ?3";
+    conn.prepare_cached(sql)?.execute(params![row.tenant, row.id.as_bytes(), until])?;
+    Ok(())
+}
+
+fn load(conn: &Connection, tenant: &str, id: Uuid, now: Ms) -> Result<Option<Stage>> {
+    let Some(row) = rows::notification(conn, tenant, id)? else { return Ok(None) };
+    let Some(broadcast) = rows::broadcast(conn, tenant, row.operation)? else { return Ok(None) };
+    let (recipient, facts) = book::person(conn, tenant, &row.account, now)?;
+    let deliveries = rows::deliveries(conn, tenant, id)?;
+    Ok(Some(Stage { row, broadcast, recipient, facts, deliveries }))
+}
+
+fn decide(conn: &Connection, stage: &Stage, now: Ms) -> Result<Next> {
+    let deliveries = stage.deliveries.iter().map(|row| standing(conn, &stage.row.tenant, row)).collect::<Result<Vec<_>>>()?;
+    let route = &stage.broadcast.route;
+    let closed =
+        route.channels.iter().map(|leg| closed(conn, stage, leg.channel, leg.wait_ms(), now)).collect::<Result<Vec<_>>>()?;
+    let zone = stage.recipient.time_zone.as_deref();
+    let scene = Scene {
+        route,
+        deliveries: &deliveries,
+        closed: &closed,
+        deadline_at: stage.row.deadline_at,
+        quiet_until: route.quiet_hours.as_ref().and_then(|quiet| quiet.ends(zone, now)),
+        spent_micros: stage.row.spent,
+    };
+    let next = step::next(&scene, now);
+    // The tenant's own cap is looked at last: it wants a look into the books.
+    if let Next::Send { leg } = next
+        && let Some(cost) = route.channels.get(leg).and_then(crate::chain::Leg::cost)
+        && !send::fits_today(conn, &stage.row.tenant, &cost, now)?
+    {
+        return Ok(Next::Skip { leg, why: Skip::DailyBudget });
+    }
+    Ok(next)
+}
+
+/// What its operation says of a delivery.
+fn standing(conn: &Connection, tenant: &str, row: &DeliveryRow) -> Result<Delivery> {
+    let operation = match row.operation {
+        Some(id) if !row.lost => map::load(conn, tenant, id)?,
+        Some(_) | None => None,
+    };
+    let standing = match operation {
+        // A step whose operation is no longer kept has long been over.
+        None => Standing::Lost,
+        Some(operation) => standing_of(conn, &operation)?,
+    };
+    Ok(Delivery { leg: row.leg, standing, reach: row.reach, begun_at: row.begun_at })
+}
+
+fn standing_of(conn: &Connection, operation: &OperationRow) -> Result<Standing> {
+    let since = operation.ambiguous_at.or(operation.first_opened_at).unwrap_or(operation.created_at);
+    Ok(match operation.state {
+        State::Held | State::Ready if read::certainly_nothing_done(conn, operation)? => Standing::Queued,
+        State::Held | State::Ready | State::Unresolved => Standing::Uncertain { since },
+        State::Calling => Standing::Calling,
+        State::Waiting if operation.reference.is_none() => Standing::Uncertain { since },
+        State::Waiting | State::Succeeded => Standing::Taken,
+        State::Failed | State::Expired | State::Cancelled => Standing::Lost,
+    })
+}
+
+/// Why a channel is of no use now.
+fn closed(conn: &Connection, stage: &Stage, channel: Channel, wait: Ms, now: Ms) -> Result<Option<Skip>> {
+    let route = &stage.broadcast.route;
+    if !stage.broadcast.texts.has(channel) {
+        return Ok(Some(Skip::NoText));
+    }
+    if let Some(why) = stage.recipient.closed(&stage.row.kind, route.priority, channel, &stage.facts) {
+        return Ok(Some(why));
+    }
+    let sql = "SELECT not_before FROM lanes WHERE tenant_id = ?1 AND adapter = ?2 AND failures > 0";
+    let opens: Option<Ms> =
+        conn.prepare_cached(sql)?.query_row([&stage.row.tenant, channel.as_str()], |row| row.get(0)).optional()?;
+    Ok(opens.filter(|opens| *opens > now + wait / 2).map(|_| Skip::CircuitOpen))
+}
+
+/// The channel before is over: what was not sent yet is not sent any more.
+fn give_up(conn: &Connection, stage: &Stage, now: Ms) -> Result<()> {
+    let Some(last) = stage.deliveries.last() else { return Ok(()) };
+    let sql =
+        "UPDATE deliveries SET over_at = coalesce(over_at, ?4) WHERE tenant_id = ?1 AND notification_id = ?2 AND leg = ?3";
+    conn.prepare_cached(sql)?.execute(params![stage.row.tenant, stage.row.id.as_bytes(), number(last.leg), now])?;
+    send::withdraw(conn, &stage.row.tenant, last, now)
+}
+
+fn end(conn: &Connection, stage: &Stage, state: ChainState, leg: Option<usize>, now: Ms) -> Result<()> {
+    give_up(conn, stage, now)?;
+    let channel = leg.and_then(|leg| stage.deliveries.iter().find(|row| row.leg == leg)).map(|row| row.channel.as_str());
+    end_as(conn, &stage.row, state, channel, None, now)
+}
+
+/// Ends a chain, and its `notify` if it was the last.
+pub(super) fn end_as(
+    conn: &Connection,
+    row: &NotificationRow,
+    state: ChainState,
+    channel: Option<&str>,
+    reason: Option<&str>,
+    now: Ms,
+) -> Result<()> {
+    let sql = "UPDATE notifications SET state = ?3, channel = coalesce(?4, channel), reason = ?5, next_at = NULL, \
+               ended_at = coalesce(ended_at, ?6) WHERE tenant_id = ?1 AND notification_id = ?2";
+    conn.prepare_cached(sql)?.execute(params![row.tenant, row.id.as_bytes(), state.as_str(), channel, reason, now])?;
+    spread::conclude(conn, &row.tenant, row.operation, now)
+}
+
+/// Whether a step may be called: asked in *open*, in the transaction that makes it `calling`.
+pub(in super::super) fn wanted(conn: &Connection, operation: &OperationRow, now: Ms) -> Result<Wanted> {
+    let Some((id, leg)) = rows::step_of(conn, &operation.tenant, operation.id)? else { return Ok(Wanted::No) };
+    let Some(stage) = load(conn, &operation.tenant, id, now)? else { return Ok(Wanted::No) };
+    let last = stage.deliveries.last().is_some_and(|last| last.leg == leg && last.over_at.is_none());
+    if stage.row.state != ChainState::Active || !last {
+        return Ok(Wanted::No);
+    }
+    match decide(conn, &stage, now)? {
+        // Its turn is still its own. It may have waited into quiet hours.
+        Next::Wait { .. } => {
+            let zone = stage.recipient.time_zone.as_deref();
+            let quiet = stage.broadcast.route.quiet_hours.as_ref().filter(|quiet| quiet.rule == Quiet::Defer);
+            match quiet.and_then(|quiet| quiet.ends(zone, now)).filter(|_| operation.first_opened_at.is_none()) {
+                Some(until) => {
+                    hold(conn, &stage, leg, until, now)?;
+                    Ok(Wanted::Later { at: until })
+                }
+                None => Ok(Wanted::Yes),
+            }
+        }
+        // The wait is over, or something arrived: the chain goes on without it.
+        Next::Send { .. }
+        | Next::Skip { .. }
+        | Next::Defer { .. }
+        | Next::Succeeded { .. }
+        | Next::Unconfirmed { .. }
+        | Next::Exhausted
+        | Next::DeadlinePassed
+        | Next::Dropped => Ok(Wanted::No),
+    }
+}
+
+/// Quiet hours began before the step could: its wait begins when they end, and the chain's clock stands.
+fn hold(conn: &Connection, stage: &Stage, leg: usize, until: Ms, now: Ms) -> Result<()> {
+    let (tenant, id) = (&stage.row.tenant, stage.row.id.as_bytes());
+    let sql = "UPDATE deliveries SET begun_at = max(begun_at, ?4) WHERE tenant_id = ?1 AND notification_id = ?2 AND leg = ?3";
+    conn.prepare_cached(sql)?.execute(params![tenant, id, number(leg), until])?;
+    let wait = stage.broadcast.route.channels.get(leg).map_or(0, crate::chain::Leg::wait_ms);
+    let longer = (until - stage.row.deferred_until.max(now)).max(0);
+    let sql = "UPDATE notifications SET next_at = ?3, deferred_until = max(deferred_until, ?4), deadline_at = deadline_at + ?5 \
+               WHERE tenant_id = ?1 AND notification_id = ?2";
+    conn.prepare_cached(sql)?.execute(params![tenant, id, until + wait / 2, until, longer])?;
+    Ok(())
+}
+
+/// A leg as the store holds it.
+pub(super) fn number(leg: usize) -> i64 {
+    i64::try_from(leg).unwrap_or(i64::MAX)
+}

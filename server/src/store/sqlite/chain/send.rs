@@ -1,0 +1,290 @@
+//! A step: the operation that sends one message by one channel, what it is booked at, and its withdrawal.
+
+use rusqlite::{Connection, OptionalExtension, params};
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+use tarishi_protocol::{
+    Code, Fingerprint, Money, OnFailure, Operation, OperationId, Payload, Problem, State, check_payload, limits::PUSH_TTL_S_MAX,
+};
+use uuid::Uuid;
+
+use super::{
+    super::{intake, map, order, read},
+    advance::number,
+    rows::Broadcast,
+};
+use crate::{
+    chain::{Channel, Cost, Leg, Priority, Recipient, texts::Rendered},
+    clock::date,
+    store::{Actor, Checked, DeliveryRow, Error, Ms, NotificationRow, OperationRow, Preview, Result},
+};
+
+/// The account of steps: no account of a tenant has this name, so nobody can take their keys.
+const ACCOUNT: &str = "";
+/// The action of all channels.
+const SEND: &str = "send";
+/// Milliseconds of a day.
+const DAY_MS: Ms = 86_400_000;
+/// By how much urgent steps go before others of their lane, in milliseconds.
+const URGENT_MS: Ms = 3_600_000;
+
+/// May a step be called?
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(in super::super) enum Wanted {
+    /// Yes.
+    Yes,
+    /// Not before then: quiet hours.
+    Later {
+        /// When they end.
+        at: Ms,
+    },
+    /// No: the chain went on without it.
+    No,
+}
+
+/// Begins one leg: its delivery and its operation, or why there is none.
+pub(super) fn send(
+    conn: &Connection,
+    row: &NotificationRow,
+    broadcast: &Broadcast,
+    recipient: &Recipient,
+    leg: usize,
+    now: Ms,
+) -> Result<()> {
+    let Some(rule) = broadcast.route.channels.get(leg) else { return Ok(()) };
+    let payload = match payload(row, broadcast, recipient, rule) {
+        Ok(payload) => payload,
+        // The texts were checked when they were stored, and their data when it came: a person's own locale may still fail.
+        Err(problem) => {
+            let reason = format!("no_text: {}", problem.field.unwrap_or_else(|| problem.detail.clone()));
+            return skip(conn, row, broadcast, leg, &reason, now);
+        }
+    };
+    let text = payload.to_string();
+    let adapter = rule.channel.as_str();
+    let typed = match check_payload(adapter, SEND, 1, &text) {
+        Ok(typed) => typed,
+        Err(problem) => {
+            let reason = format!("no_text: {}", problem.field.unwrap_or_default());
+            return skip(conn, row, broadcast, leg, &reason, now);
+        }
+    };
+    let id = id_of(row.id, leg);
+    insert(conn, row, leg, rule, Some(id), None, now)?;
+    if let Some(cost) = rule.cost() {
+        spend(conn, &row.tenant, &cost.currency, cost.micros, now)?;
+        let sql = "UPDATE notifications SET spent = spent + ?3 WHERE tenant_id = ?1 AND notification_id = ?2";
+        conn.prepare_cached(sql)?.execute(params![row.tenant, row.id.as_bytes(), cost.micros])?;
+    }
+    let checked = operation(row, id, leg, rule, text, typed, now)?;
+    let desk = intake::Desk { tenant: &row.tenant, account: ACCOUNT, actor: Actor::Notification, device: None, now };
+    intake::verdict(conn, &desk, &Preview::Take(Box::new(checked)), false)?;
+    if broadcast.route.priority == Priority::Urgent {
+        let sql = "UPDATE operations SET next_at = ?3 WHERE tenant_id = ?1 AND operation_id = ?2 AND state = 'ready'";
+        conn.prepare_cached(sql)?.execute(params![row.tenant, id.as_bytes(), now - URGENT_MS])?;
+    }
+    Ok(())
+}
+
+/// Leaves one leg out.
+pub(super) fn skip(
+    conn: &Connection,
+    row: &NotificationRow,
+    broadcast: &Broadcast,
+    leg: usize,
+    reason: &str,
+    now: Ms,
+) -> Result<()> {
+    let Some(rule) = broadcast.route.channels.get(leg) else { return Ok(()) };
+    insert(conn, row, leg, rule, None, Some(reason), now)
+}
+
+fn insert(
+    conn: &Connection,
+    row: &NotificationRow,
+    leg: usize,
+    rule: &Leg,
+    operation: Option<OperationId>,
+    reason: Option<&str>,
+    now: Ms,
+) -> Result<()> {
+    let cost = rule.cost().filter(|_| operation.is_some());
+    let sql = "INSERT INTO deliveries (tenant_id, notification_id, leg, channel, operation_id, reason, lost, begun_at, over_at, currency, \
+               cost, estimated) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
+    conn.prepare_cached(sql)?.execute(params![
+        row.tenant,
+        row.id.as_bytes(),
+        number(leg),
+        rule.channel.as_str(),
+        operation.map(|id| id.as_bytes().to_vec()),
+        reason,
+        operation.is_none(),
+        now,
+        operation.is_none().then_some(now),
+        cost.as_ref().map(|cost| cost.currency.as_str()),
+        cost.as_ref().map_or(0, |cost| cost.micros),
+        cost.is_some(),
+    ])?;
+    Ok(())
+}
+
+/// The id of a step: of its chain and leg, whoever begins it.
+fn id_of(notification: Uuid, leg: usize) -> OperationId {
+    let digest = Sha256::new().chain_update(notification.as_bytes()).chain_update(leg.to_be_bytes()).finalize();
+    let mut bytes = [0; 16];
+    bytes.copy_from_slice(&digest[..16]);
+    OperationId(uuid::Builder::from_random_bytes(bytes).into_uuid())
+}
+
+fn payload(
+    row: &NotificationRow,
+    broadcast: &Broadcast,
+    recipient: &Recipient,
+    rule: &Leg,
+) -> core::result::Result<Value, Problem> {
+    let rendered = broadcast.texts.render(rule.channel, recipient.locale.as_deref(), &broadcast.data)?;
+    let number = |channel| {
+        let missing = || Problem::new(Code::MissingField, "the person has no number").with_field("phone");
+        recipient.number(channel).ok_or_else(missing)
+    };
+    Ok(match rendered {
+        Rendered::Push { title, body, data } => {
+            let priority = if broadcast.route.priority == Priority::Bulk { "normal" } else { "high" };
+            // The provider keeps it no longer than the chain waits for it.
+            let ttl_s = rule.wait_s.min(PUSH_TTL_S_MAX);
+            json!({ "to": { "user": row.account }, "title": title, "body": body, "data": data, "ttl_s": ttl_s, "priority": priority })
+        }
+        Rendered::Whatsapp(mut fields) => {
+            fields["to"] = json!(number(Channel::Whatsapp)?);
+            fields
+        }
+        Rendered::Sms { text, .. } => json!({ "to": number(Channel::Sms)?, "message": text }),
+    })
+}
+
+fn operation(
+    row: &NotificationRow,
+    id: OperationId,
+    leg: usize,
+    rule: &Leg,
+    text: String,
+    payload: Payload,
+    now: Ms,
+) -> Result<Checked> {
+    let unfit = |error: &dyn std::fmt::Display| Error::Damaged(format!("a step: {error}"));
+    let adapter = rule.channel.as_str();
+    let fingerprint = Fingerprint::of(adapter, SEND, &text).map_err(|error| unfit(&error))?;
+    let operation = Operation {
+        id,
+        idempotency_key: format!("{}:{leg}", row.id.simple()),
+        ordering_key: None,
+        on_failure: OnFailure::Continue,
+        adapter: adapter.to_owned(),
+        action: SEND.to_owned(),
+        version: 1,
+        payload: serde_json::value::RawValue::from_string(text).map_err(|error| unfit(&error))?,
+        blobs: Vec::new(),
+        after: None,
+        created_at: date(now),
+        age_ms: 0,
+        age_exact: true,
+        queued_after: None,
+        ttl_ms: None,
+        held_before: false,
+        retry_of: None,
+        extra: std::collections::BTreeMap::new(),
+    };
+    // As the adapters of messages say: whoever it is for.
+    let correlation = if let Payload::MessageSend(send) = &payload { send.to.0.first() } else { None };
+    let correlation = correlation.map(|to| to.as_str().to_owned());
+    // Not begun after its wait; quiet hours may put it off by a day.
+    let expires_at = now + rule.wait_ms() + DAY_MS;
+    Ok(Checked { fingerprint, operation, payload, exclusive: None, correlation, expires_at, enqueued_at: now })
+}
+
+/// Takes back a step that was not sent. One that may have been sent is not asked for again (`wanted`).
+pub(super) fn withdraw(conn: &Connection, tenant: &str, delivery: &DeliveryRow, now: Ms) -> Result<()> {
+    let Some(id) = delivery.operation else { return Ok(()) };
+    let Some(operation) = map::load(conn, tenant, id)? else { return Ok(()) };
+    match operation.state {
+        State::Held | State::Ready => end_unsent(conn, &operation, "the chain went on without it", now),
+        State::Calling
+        | State::Waiting
+        | State::Unresolved
+        | State::Expired
+        | State::Cancelled
+        | State::Failed
+        | State::Succeeded => Ok(()),
+    }
+}
+
+/// Ends a step whose next call is not made: cancelled if none was made that may have done it.
+pub(in super::super) fn end_unsent(conn: &Connection, operation: &OperationRow, why: &str, now: Ms) -> Result<()> {
+    if read::certainly_nothing_done(conn, operation)? {
+        return order::end(conn, operation, State::Cancelled, Some(Problem::new(Code::Cancelled, why)), now);
+    }
+    let detail = format!("{why}; an earlier call may have sent it");
+    order::end(conn, operation, State::Failed, Some(Problem::new(Code::OutcomeUnknown, detail)), now)
+}
+
+/// The tenant's cap of a day; none = no cap.
+pub(in super::super) fn daily_cap(conn: &Connection, tenant: &str) -> Result<Option<Money>> {
+    let sql = "SELECT daily_cap FROM notification_settings WHERE tenant_id = ?1";
+    let text: Option<Option<String>> = conn.prepare_cached(sql)?.query_row([tenant], |row| row.get(0)).optional()?;
+    text.flatten().map(|text| super::book::from_json(&text)).transpose()
+}
+
+/// Sets the tenant's cap of a day.
+pub(in super::super) fn put_daily_cap(conn: &Connection, tenant: &str, cap: Option<&Money>) -> Result<()> {
+    let sql = "INSERT INTO notification_settings (tenant_id, daily_cap) VALUES (?1, ?2) \
+               ON CONFLICT (tenant_id) DO UPDATE SET daily_cap = excluded.daily_cap";
+    conn.prepare_cached(sql)?.execute(params![tenant, cap.map(map::to_json).transpose()?])?;
+    Ok(())
+}
+
+/// What is booked today in a currency, in millionths.
+pub(in super::super) fn spent_today(conn: &Connection, tenant: &str, currency: &str, now: Ms) -> Result<i64> {
+    let sql = "SELECT micros FROM notification_costs WHERE tenant_id = ?1 AND day = ?2 AND currency = ?3";
+    Ok(conn.prepare_cached(sql)?.query_row(params![tenant, now / DAY_MS, currency], |row| row.get(0)).optional()?.unwrap_or(0))
+}
+
+/// One more message of this cost stays under the tenant's cap of the day.
+pub(super) fn fits_today(conn: &Connection, tenant: &str, cost: &Cost, now: Ms) -> Result<bool> {
+    let Some(cap) = daily_cap(conn, tenant)?.map(|cap| Cost::of(&cap)).filter(|cap| cap.currency == cost.currency) else {
+        return Ok(true);
+    };
+    Ok(spent_today(conn, tenant, &cost.currency, now)?.saturating_add(cost.micros) <= cap.micros)
+}
+
+/// Books a cost, or takes one back, on the day on which its step began.
+pub(super) fn spend(conn: &Connection, tenant: &str, currency: &str, micros: i64, begun_at: Ms) -> Result<()> {
+    if micros == 0 {
+        return Ok(());
+    }
+    let sql = "INSERT INTO notification_costs (tenant_id, day, currency, micros) VALUES (?1, ?2, ?3, ?4) \
+               ON CONFLICT (tenant_id, day, currency) DO UPDATE SET micros = micros + excluded.micros";
+    conn.prepare_cached(sql)?.execute(params![tenant, begun_at / DAY_MS, currency, micros])?;
+    Ok(())
+}
+
+/// The cost of a delivery has become known, or is nothing after all.
+pub(super) fn book_cost(conn: &Connection, row: &NotificationRow, delivery: &DeliveryRow, cost: &Cost) -> Result<()> {
+    let booked = delivery.currency.as_deref().unwrap_or(&cost.currency);
+    spend(conn, &row.tenant, booked, -delivery.cost, delivery.begun_at)?;
+    spend(conn, &row.tenant, &cost.currency, cost.micros, delivery.begun_at)?;
+    // The cap is in the tariff's currency: what is told in another one leaves the tariff standing there.
+    if booked == cost.currency {
+        let sql = "UPDATE notifications SET spent = spent + ?3 WHERE tenant_id = ?1 AND notification_id = ?2";
+        conn.prepare_cached(sql)?.execute(params![row.tenant, row.id.as_bytes(), cost.micros - delivery.cost])?;
+    }
+    let sql = "UPDATE deliveries SET currency = ?4, cost = ?5, estimated = 0 \
+               WHERE tenant_id = ?1 AND notification_id = ?2 AND leg = ?3";
+    conn.prepare_cached(sql)?.execute(params![
+        row.tenant,
+        row.id.as_bytes(),
+        number(delivery.leg),
+        cost.currency,
+        cost.micros
+    ])?;
+    Ok(())
+}
