@@ -2,7 +2,8 @@
 
 use tarishi_tests::simulation::run_many;
 
-const SEEDS: u64 = 200;
+/// Few: the suite `simulation` goes on from here.
+const SEEDS: u64 = 40;
 
 #[test]
 fn no_order_of_events_breaks_a_promise() {
@@ -11,10 +12,7 @@ fn no_order_of_events_breaks_a_promise() {
     match outcome {
         Ok(tally) => {
             println!("{tally:?}");
-            assert!(
-                tally.operations > 2_000 && tally.effects > 1_000 && tally.crashes > 200 && tally.resolved > 10,
-                "{tally:?}"
-            );
+            assert!(tally.operations > 400 && tally.effects > 200 && tally.crashes > 40 && tally.resolved > 1, "{tally:?}");
         }
         Err(failure) => panic!("{failure}\nrun it again: tests/run simulation --seed {}", failure.seed),
     }

@@ -40,7 +40,7 @@ const BREAKS: [Break; 6] = [
 
 const MONEY: &[&str] = &["mpesa", "flutterwave", "pesapal"];
 const FILES_AND_COURSES: &[&str] = &["google_drive", "local_storage", "moodle"];
-const MESSAGES: &[&str] = &["sms", "whatsapp", "push"];
+const MESSAGES: &[&str] = &["sms", "whatsapp", "push", "notifications"];
 
 #[test]
 fn the_list_names_every_action_that_has_an_effect() {

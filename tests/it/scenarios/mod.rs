@@ -5,6 +5,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails there")]
 
 mod access;
+mod chain;
 mod effects;
 mod events;
 mod flutterwave;

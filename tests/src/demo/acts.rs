@@ -6,6 +6,7 @@ use tokio::time::{Instant, sleep};
 
 use super::{
     board::Count,
+    broadcast,
     stage::Stage,
     table,
     timeline::{Timeline, more, print},
@@ -158,6 +159,7 @@ async fn close(stage: &mut Stage, resolved: Resolved) -> Result<bool> {
     let toured = tour::tour(stage).await?;
     let states = stage.states().await?;
     let audit = stage.audit(&states);
+    let told = broadcast::broadcast(stage).await?;
     table::audit("What the providers saw, read from their own books:", &audit);
     let all_adapters = tour::table(&toured, &states, stage);
     print("");
@@ -165,7 +167,7 @@ async fn close(stage: &mut Stage, resolved: Resolved) -> Result<bool> {
     let cuts: u64 = stage.handsets.iter().map(|handset| handset.link.cuts()).sum();
     print(&format!("  connections cut by the network: {cuts}; payments that a human had to look up: {}", resolved.all()));
     print("");
-    let clean = audit.is_clean() && audit.operations == 300 + toured.len() && all_adapters;
+    let clean = audit.is_clean() && audit.operations == 300 + toured.len() && all_adapters && told;
     print(if clean { "  Everything happened exactly once." } else { "  SOMETHING WENT WRONG: see the table." });
     print("");
     Ok(clean)

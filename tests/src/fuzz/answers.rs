@@ -12,7 +12,7 @@ use chrono::DateTime;
 use serde_json::Value;
 use tarishi_protocol::{OperationId, Payload, State, check_payload};
 use tarishi_server::adapters::{
-    Adapter, AdapterError, Call, Names, Outbound, PushKind, PushTarget, Reference, Related, Settings, Targets, registry,
+    Adapter, AdapterError, Answer, Call, Names, Outbound, PushKind, PushTarget, Reference, Related, Settings, Targets, registry,
 };
 use tokio::runtime::Runtime;
 use uuid::Uuid;
@@ -22,6 +22,8 @@ use crate::harness::Result;
 
 /// Variables of a form that PHP reads, with room for its own.
 const VARIABLES_MAX: usize = 900;
+/// Steps of one call, at most: what the provider says may lead on for ever.
+const STEPS_MAX: usize = 10;
 /// Statuses of answers, the usual one more often.
 const STATUSES: [u16; 10] = [200, 200, 200, 200, 201, 308, 400, 401, 404, 503];
 
@@ -89,15 +91,18 @@ impl Answers {
             |kind, token: &str| PushTarget { device: token.to_owned(), kind, token: token.to_owned(), registered_at: now };
         let targets = Targets::new(vec![phone(PushKind::Fcm, "a-registration-token")]);
         let known = Reference::new("ws_CO_1").with("tx_ref", "x");
+        let (names, effect_key) = (Memory::default(), "0".repeat(64));
+        // A refund is made of a payment that has succeeded, a question of one that has not.
+        let paid = action == "refund";
         let related = Related {
             operation_id: OperationId(Uuid::nil()),
             action: "charge".to_owned(),
-            state: State::Waiting,
+            state: if paid { State::Succeeded } else { State::Waiting },
             reference: Some(known.clone()),
-            outcome: None,
+            outcome: paid
+                .then(|| serde_json::json!({ "receipt": "1234567", "amount": { "amount": "10.00", "currency": "KES" } })),
         };
-        let (names, effect_key) = (Memory::default(), "0".repeat(64));
-        let call = Call {
+        let first = Call {
             tenant: "default",
             operation_id: OperationId(Uuid::nil()),
             action,
@@ -115,12 +120,19 @@ impl Answers {
             now,
             names: &names,
             targets: &targets,
+            notification: None,
             repeats_unknown: false,
             outbound: &self.outbound,
         };
-        // Whatever is learnt is right, as long as something is.
-        let _ = self.adapter.execute(&call).await;
-        let _ = self.adapter.recover(&call, Some(&known)).await;
+        let mut memo = None;
+        for _ in 0..STEPS_MAX {
+            // Whatever is learnt is right, as long as something is.
+            match self.adapter.execute(&Call { memo: memo.as_ref(), ..first }).await {
+                Ok(Answer::Next { memo: next } | Answer::Looked { memo: next }) => memo = Some(next),
+                Ok(_) | Err(_) => break,
+            }
+        }
+        let _ = self.adapter.recover(&Call { memo: memo.as_ref(), ..first }, Some(&known)).await;
         let _ = self.adapter.fetch_token("", &self.settings, &self.outbound, now).await;
     }
 }

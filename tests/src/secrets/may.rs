@@ -31,6 +31,8 @@ pub(super) const ANSWERS: &[Shown] = &[
     shown("GET", "/api/v2/operations/*", "outcome", Kind::Phone, "to whom messages went, for who may see the operation"),
     shown("GET", "/api/v2/operations", "operations.*.outcome", Kind::Phone, "as above, in a list"),
     shown("GET", "/api/v2/events", "events.*.data", Kind::Phone, "who paid or wrote, for the tenant's own backend"),
+    shown("GET", "/api/v2/recipients/*", "phone", Kind::Phone, "the address book, for who keeps it"),
+    shown("GET", "/api/v2/recipients/*", "whatsapp", Kind::Phone, "as above"),
     shown("GET", "/api/v2/integrations", "**.nominated_number", Kind::Phone, "the organisation's own number, for its admin"),
     shown("GET", "/api/v2/integrations/*", "**.nominated_number", Kind::Phone, "as above, of one adapter"),
     shown("GET", "/api/v2/integrations/*", "**.examples", Kind::Phone, "the schemas' examples, which are nobody's number"),
@@ -49,6 +51,9 @@ pub(super) const COLUMNS: &[(&str, &str, &str)] = &[
     ("webhook_events", "correlation", "as in operations"),
     ("webhook_events", "news", "what the provider said, read"),
     ("events", "data", "who paid or wrote, for the tenant's own backend"),
+    ("recipients", "data", "the address book: where people are reached"),
+    ("recipients", "phone", "as above, to find who wrote back"),
+    ("recipients", "whatsapp", "as above"),
 ];
 
 /// Answers of which at least one must have been seen: those that tell of others' work.

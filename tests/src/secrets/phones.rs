@@ -27,13 +27,16 @@ fn is_phone(bytes: &[u8], at: usize, length: usize) -> bool {
     if behind.is_some_and(|byte| byte.is_ascii_alphanumeric() || byte == b'.' && is_digit(bytes.get(at + length + 1))) {
         return false;
     }
-    let with_plus = before.ends_with(b"+") || before.ends_with(b"%2B") || before.ends_with(b"%2b");
+    let with_plus = [b"+".as_slice(), b"%2B", b"%2b", b"\\u002b", b"\\u002B"].iter().any(|plus| before.ends_with(plus));
+    // A letter behind a backslash is a line's end.
+    let escaped = [b"\\n".as_slice(), b"\\r", b"\\t"].iter().any(|end| before.ends_with(end));
     if with_plus && DIGITS.contains(&length) && digits[0] != b'0' {
         return true;
     }
     // `\u0022` and `%22` end in what looks like a part of the number.
-    let alone =
-        with_plus || !before.last().is_some_and(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_'));
+    let alone = with_plus
+        || escaped
+        || !before.last().is_some_and(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_'));
     let bare = length == DIGITS_BARE && COUNTRIES.iter().any(|country| digits.starts_with(country));
     let local = length == DIGITS_LOCAL && digits[0] == b'0' && matches!(digits[1], b'7' | b'1');
     alone && (bare || local)
@@ -49,9 +52,16 @@ mod tests {
 
     #[test]
     fn numbers_are_told_from_other_digits() {
-        for phone in
-            ["+254712345678", "to=254712345678&", "\"0712345678\"", "%2B254110000001", "+255700000001.", "x +447700900123"]
-        {
+        for phone in [
+            "+254712345678",
+            "to=254712345678&",
+            "\"0712345678\"",
+            "%2B254110000001",
+            "+255700000001.",
+            "x +447700900123",
+            r"Hi\n254712345678",
+            r"\u002b254712345678",
+        ] {
             assert!(is_in(phone.as_bytes()), "{phone}");
         }
         for other in [

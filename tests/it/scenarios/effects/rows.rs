@@ -5,6 +5,7 @@ use tarishi_core::{Client, DeviceState, NewOperation, OperationRecord};
 use tarishi_sandbox::{Adapter, Call, Effect, LedgerEntry};
 
 use super::super::{
+    chain::kind,
     push::handset,
     world::{World, enqueue},
 };
@@ -27,7 +28,7 @@ const fn row(adapter: &'static str, action: &'static str, at: (Adapter, Call), e
     Row { adapter, action, variant: "", at: Some(at), effect, each: 1, human: &[] }
 }
 
-pub(super) const ROWS: [Row; 22] = [
+pub(super) const ROWS: [Row; 23] = [
     // Daraja gives no id without an answer: the callback tells, or a human looks. It is never sent again by itself.
     Row {
         human: &["time-out before", "500", "503"],
@@ -49,6 +50,7 @@ pub(super) const ROWS: [Row; 22] = [
     Row { variant: "media", ..row("whatsapp", "send", (Adapter::Whatsapp, Call::Send), Effect::Message) },
     Row { variant: "fcm", ..row("push", "send", (Adapter::Push, Call::Send), Effect::Message) },
     Row { variant: "apns", ..row("push", "send", (Adapter::Push, Call::Send), Effect::Message) },
+    row("notifications", "notify", (Adapter::Push, Call::Send), Effect::Message),
     row("google_drive", "upload", (Adapter::GoogleDrive, Call::Chunk), Effect::File),
     Row { variant: "session", ..row("google_drive", "upload", (Adapter::GoogleDrive, Call::Open), Effect::File) },
     row("google_drive", "delete", (Adapter::GoogleDrive, Call::Delete), Effect::Deleted),
@@ -72,7 +74,7 @@ impl Row {
     /// How often it happened: at a phone that shows notifications of one mark once, and of files in their folder.
     pub(super) fn effects(&self, world: &World) -> usize {
         match self.adapter {
-            "push" => {
+            "push" | "notifications" => {
                 let marks = self.entries(world).into_iter().map(|entry| entry.request_id.unwrap());
                 marks.collect::<std::collections::BTreeSet<_>>().len()
             }
@@ -119,6 +121,18 @@ pub(super) async fn prepare(world: &World, phone: &Client, row: &Row) -> NewOper
         ("push", _, kind) => {
             handset(world, "parent", kind, if kind == "apns" { IPHONE } else { "fcm-of-parent" }).await;
             json!({ "to": { "user": "parent" }, "title": "Fees", "body": "Paid" })
+        }
+        ("notifications", _, _) => {
+            handset(world, "parent", "fcm", "fcm-of-parent").await;
+            let push = json!({ "en": { "title": "Fees", "body": "Paid by {{ who }}" } });
+            kind(
+                world,
+                "fees",
+                &json!({ "channels": [{ "channel": "push", "success": "accepted", "wait_s": 600 }] }),
+                &json!({ "push": push }),
+            )
+            .await;
+            json!({ "type": "fees", "to": { "user": "parent" }, "data": { "who": "Amina" } })
         }
         (_, "upload", _) => json!({ "destination": "a.txt", "content_type": "text/plain", "content_base64": "aGVsbG8=" }),
         (_, "delete", _) => {

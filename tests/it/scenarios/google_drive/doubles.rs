@@ -117,6 +117,7 @@ impl<'a> Worker<'a> {
             now: self.app.clock.now(),
             names: &self.names,
             booked: None,
+            notification: None,
             targets: &nobody,
             repeats_unknown: false,
             outbound: &self.app.outbound,

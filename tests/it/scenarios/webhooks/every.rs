@@ -88,8 +88,8 @@ async fn books(world: &World, live: &Live) -> (i64, String) {
         None => None,
     };
     let row = row.map(|row| (row.state, row.outcome, row.attempts));
-    let payments = world.count("events WHERE kind = 'payment.received'");
-    (stored, format!("{row:?} {payments} {:?}", world.hosted.sandbox.ledger()))
+    let told = world.count("events WHERE kind IN ('payment.received', 'message.received')");
+    (stored, format!("{row:?} {told} {:?}", world.hosted.sandbox.ledger()))
 }
 
 /// What is not to be taken: what is wrong with it, the request, and how it is answered.

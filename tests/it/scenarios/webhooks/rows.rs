@@ -37,7 +37,10 @@ const fn kind(adapter: &'static str, name: &'static str, bytes_max: usize) -> Ki
 const DARAJA: &[(&str, &str)] = &[("shortcode", "600777")];
 const PESAPAL: &[(&str, &str)] = &[("consumer_key", "another"), ("consumer_secret", "secret"), ("environment", "sandbox")];
 
-pub(super) const KINDS: [Kind; 8] = [
+const META: &[(&str, &str)] =
+    &[("app_secret", "another-secret"), ("verify_token", "v"), ("access_token", "t"), ("phone_number_id", "2")];
+
+pub(super) const KINDS: [Kind; 9] = [
     Kind { others: 404, other_credentials: DARAJA, ..kind("mpesa", "callback of a charge", 64 * 1024) },
     Kind { others: 404, other_credentials: DARAJA, ..kind("mpesa", "result of a refund", 64 * 1024) },
     Kind { others: 400, other_credentials: DARAJA, ..kind("mpesa", "paybill payment", 64 * 1024) },
@@ -50,17 +53,13 @@ pub(super) const KINDS: [Kind; 8] = [
     Kind { other_credentials: PESAPAL, ..kind("pesapal", "IPN by POST", 16 * 1024) },
     Kind { other_credentials: PESAPAL, ..kind("pesapal", "IPN by GET", 16 * 1024) },
     Kind { other_credentials: &[("username", "another"), ("api_key", "key")], ..kind("sms", "delivery report", 16 * 1024) },
+    Kind { too_large: 413, others: 403, unsigned: 403, other_credentials: META, ..kind("whatsapp", "status", 3 * 1024 * 1024) },
     Kind {
         too_large: 413,
         others: 403,
         unsigned: 403,
-        other_credentials: &[
-            ("app_secret", "another-secret"),
-            ("verify_token", "v"),
-            ("access_token", "t"),
-            ("phone_number_id", "2"),
-        ],
-        ..kind("whatsapp", "status", 3 * 1024 * 1024)
+        other_credentials: META,
+        ..kind("whatsapp", "message of a person", 3 * 1024 * 1024)
     },
 ];
 
@@ -122,7 +121,9 @@ pub(super) struct Live {
 impl Live {
     /// Had the webhook its effect?
     pub(super) async fn happened(&self, world: &World) -> bool {
-        let Some(id) = self.id else { return world.count("events WHERE kind = 'payment.received'") == 1 };
+        let Some(id) = self.id else {
+            return world.count("events WHERE kind IN ('payment.received', 'message.received')") == 1;
+        };
         let row = world.row(id).await;
         match self.status {
             Some(status) => row.outcome.unwrap()["messages"][0]["status"] == status,
@@ -184,19 +185,28 @@ pub(super) async fn prepare(world: &World, kind: &Kind) -> Live {
             let body = format!("phoneNumber={phone}&id={}&status=Success&networkCode=63902", entry.provider_id.unwrap());
             Live { id: Some(id), status: Some("delivered"), ..Live::of(config::SMS_WEBHOOK_TOKEN, "/dlr", body) }
         }
+        ("whatsapp", "message of a person") => {
+            let said = json!({ "id": "wamid.1", "from": "254712000001", "type": "text", "text": { "body": "Zawadi is ill" } });
+            signed("messages", &said, None, None)
+        }
         ("whatsapp", _) => {
             let (id, entry) =
                 sent(world, &phone, "whatsapp", Adapter::Whatsapp, &json!({ "to": PHONE, "message": "Hi" })).await;
             let told = json!({ "id": entry.provider_id, "status": "read", "timestamp": "1795486800" });
-            let value = json!({ "metadata": { "phone_number_id": "100000000000001" }, "statuses": [told] });
-            let change = json!({ "field": "messages", "value": value });
-            let body = json!({ "object": "whatsapp_business_account", "entry": [{ "id": "1", "changes": [change] }] });
-            let live = Live::of(config::WHATSAPP_WEBHOOK_TOKEN, "", body.to_string());
-            let signature = Some(("X-Hub-Signature-256", signature(&live.good.content)));
-            Live { good: Request { signature, ..live.good }, id: Some(id), status: Some("read"), ..live }
+            signed("statuses", &told, Some(id), Some("read"))
         }
         other => panic!("{other:?} is in the list, and nobody knows what it looks like"),
     }
+}
+
+/// What Meta tells of one message, signed.
+fn signed(list: &str, told: &Value, id: Option<OperationId>, status: Option<&'static str>) -> Live {
+    let value = json!({ "metadata": { "phone_number_id": "100000000000001" }, list: [told] });
+    let change = json!({ "field": "messages", "value": value });
+    let body = json!({ "object": "whatsapp_business_account", "entry": [{ "id": "1", "changes": [change] }] });
+    let live = Live::of(config::WHATSAPP_WEBHOOK_TOKEN, "", body.to_string());
+    let signature = Some(("X-Hub-Signature-256", signature(&live.good.content)));
+    Live { good: Request { signature, ..live.good }, id, status, ..live }
 }
 
 /// A charge that waits; the webhook of it is lost.
