@@ -13,8 +13,12 @@ use crate::store::Ms;
 /// Where one delivery stands, apart from how far it came.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Standing {
-    /// Its operation waits for its first call, or for the next after one that certainly did nothing.
+    /// Its operation waits for its first call: our own queue, for which no channel is to blame.
     Queued,
+    /// Its operation waits for its first call, and its provider is closed for longer than half of the wait.
+    Stuck,
+    /// A call certainly did nothing, and the next one is waited for.
+    Retrying,
     /// A call is open.
     Calling,
     /// Nobody knows whether the provider has it, since then.
@@ -37,7 +41,7 @@ pub struct Delivery {
     pub standing: Standing,
     /// How far it came, at any time.
     pub reach: Option<Reach>,
-    /// When it was begun.
+    /// When its first call was made, from which its wait counts; of one that was never called, when it was decided on.
     pub begun_at: Ms,
 }
 
@@ -148,9 +152,9 @@ pub fn next(scene: &Scene<'_>, now: Ms) -> Next {
         return Next::Succeeded { leg: delivery.leg, reach: delivery.reach.unwrap_or(Reach::Accepted) };
     }
     if let Some(last) = scene.deliveries.last() {
-        let ends = over_at(scene.route, last);
+        let ends = over_at(scene, last);
         if now < ends {
-            return Next::Wait { until: ends };
+            return Next::Wait { until: look_at(scene, last, ends, now) };
         }
     }
     let leg = scene.deliveries.last().map_or(0, |last| last.leg + 1);
@@ -184,17 +188,36 @@ fn succeeded<'a>(scene: &Scene<'a>) -> Option<&'a Delivery> {
 }
 
 /// When the next channel's turn comes if nothing more is heard of this one.
-fn over_at(route: &Route, delivery: &Delivery) -> Ms {
-    let wait = route.channels.get(delivery.leg).map_or(0, Leg::wait_ms);
+fn over_at(scene: &Scene<'_>, delivery: &Delivery) -> Ms {
+    let wait = wait_of(scene, delivery);
     match delivery.standing {
-        Standing::Lost => Ms::MIN,
+        Standing::Lost | Standing::Stuck => Ms::MIN,
+        // A long queue of ours is no reason to leave a channel out: the next one's is no shorter.
+        Standing::Queued => scene.deadline_at,
         // A provider that is only tried again and again has half of the time.
-        Standing::Queued => delivery.begun_at.saturating_add(wait / 2),
-        Standing::Uncertain { since } if route.on_uncertain == Uncertain::Escalate => {
+        Standing::Retrying => delivery.begun_at.saturating_add(wait / 2),
+        Standing::Uncertain { since } if scene.route.on_uncertain == Uncertain::Escalate => {
             since.saturating_add(wait / 2).min(delivery.begun_at.saturating_add(wait))
         }
         Standing::Calling | Standing::Taken | Standing::Uncertain { .. } => delivery.begun_at.saturating_add(wait),
     }
+}
+
+/// Whether a provider has closed meanwhile is looked at now and then.
+fn look_at(scene: &Scene<'_>, delivery: &Delivery, ends: Ms, now: Ms) -> Ms {
+    match delivery.standing {
+        Standing::Queued => ends.min(now.saturating_add((wait_of(scene, delivery) / 2).max(1))),
+        Standing::Stuck
+        | Standing::Retrying
+        | Standing::Calling
+        | Standing::Uncertain { .. }
+        | Standing::Taken
+        | Standing::Lost => ends,
+    }
+}
+
+fn wait_of(scene: &Scene<'_>, delivery: &Delivery) -> Ms {
+    scene.route.channels.get(delivery.leg).map_or(0, Leg::wait_ms)
 }
 
 /// One message of this leg would pass the notification's cap.

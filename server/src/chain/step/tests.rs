@@ -75,11 +75,21 @@ fn the_success_of_a_channel_is_what_its_leg_says() {
 #[test]
 fn a_provider_that_cannot_be_reached_has_half_of_the_wait() {
     let route = route(json!({}));
-    let queued = [delivery(0, Standing::Queued, None, 0)];
-    assert_eq!(at(&route, &queued, 149), Next::Wait { until: START + 150 * S });
-    assert_eq!(at(&route, &queued, 150), Next::Send { leg: 1 });
+    let retrying = [delivery(0, Standing::Retrying, None, 0)];
+    assert_eq!(at(&route, &retrying, 149), Next::Wait { until: START + 150 * S });
+    assert_eq!(at(&route, &retrying, 150), Next::Send { leg: 1 });
     // A call that is open is waited for.
     assert_eq!(at(&route, &[delivery(0, Standing::Calling, None, 0)], 150), Next::Wait { until: START + 300 * S });
+}
+
+#[test]
+fn a_long_queue_of_ours_makes_no_channel_be_left_out_but_a_closed_provider_does() {
+    let route = route(json!({}));
+    let queued = [delivery(0, Standing::Queued, None, 0)];
+    assert_eq!(at(&route, &queued, 1_000), Next::Wait { until: START + 1_150 * S });
+    assert_eq!(at(&route, &queued, 7_199), Next::Wait { until: START + 7_200 * S });
+    assert_eq!(at(&route, &queued, 7_200), Next::DeadlinePassed);
+    assert_eq!(at(&route, &[delivery(0, Standing::Stuck, None, 0)], 1), Next::Send { leg: 1 });
 }
 
 #[test]
@@ -148,6 +158,8 @@ fn the_cap_is_never_passed() {
 fn standing() -> impl Strategy<Value = Standing> {
     prop_oneof![
         Just(Standing::Queued),
+        Just(Standing::Stuck),
+        Just(Standing::Retrying),
         Just(Standing::Calling),
         (0..400_i64).prop_map(|after| Standing::Uncertain { since: START + after * S }),
         Just(Standing::Taken),
@@ -216,7 +228,7 @@ proptest! {
                     Next::Send { leg } => {
                         prop_assert!(deliveries.iter().all(|delivery| delivery.leg < leg), "a channel twice or out of order");
                         if let Some(last) = deliveries.last() {
-                            prop_assert!(now >= over_at(&route, last), "two channels at once");
+                            prop_assert!(now >= over_at(&scene, last), "two channels at once");
                         }
                         prop_assert!(now < deadline_at && (route.fallback_allowed || deliveries.is_empty()));
                         spent += route.channels[leg].cost().map_or(0, |cost| cost.micros);

@@ -1,6 +1,6 @@
 //! Moves one chain on, as the step function says.
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, params};
 use tarishi_protocol::State;
 use uuid::Uuid;
 
@@ -119,7 +119,7 @@ fn load(conn: &Connection, tenant: &str, id: Uuid, now: Ms) -> Result<Option<Sta
 }
 
 fn decide(conn: &Connection, stage: &Stage, now: Ms) -> Result<Next> {
-    let deliveries = stage.deliveries.iter().map(|row| standing(conn, &stage.row.tenant, row)).collect::<Result<Vec<_>>>()?;
+    let deliveries = stage.deliveries.iter().map(|row| standing(conn, stage, row, now)).collect::<Result<Vec<_>>>()?;
     let route = &stage.broadcast.route;
     let closed =
         route.channels.iter().map(|leg| closed(conn, stage, leg.channel, leg.wait_ms(), now)).collect::<Result<Vec<_>>>()?;
@@ -144,23 +144,43 @@ fn decide(conn: &Connection, stage: &Stage, now: Ms) -> Result<Next> {
 }
 
 /// What its operation says of a delivery.
-fn standing(conn: &Connection, tenant: &str, row: &DeliveryRow) -> Result<Delivery> {
+fn standing(conn: &Connection, stage: &Stage, row: &DeliveryRow, now: Ms) -> Result<Delivery> {
     let operation = match row.operation {
-        Some(id) if !row.lost => map::load(conn, tenant, id)?,
+        Some(id) if !row.lost => map::load(conn, &stage.row.tenant, id)?,
         Some(_) | None => None,
     };
-    let standing = match operation {
+    let wait = stage.broadcast.route.channels.get(row.leg).map_or(0, crate::chain::Leg::wait_ms);
+    let Some(operation) = operation else {
         // A step whose operation is no longer kept has long been over.
-        None => Standing::Lost,
-        Some(operation) => standing_of(conn, &operation)?,
+        return Ok(Delivery { leg: row.leg, standing: Standing::Lost, reach: row.reach, begun_at: row.begun_at });
     };
-    Ok(Delivery { leg: row.leg, standing, reach: row.reach, begun_at: row.begun_at })
+    let standing = match standing_of(conn, &operation)? {
+        Standing::Queued if is_shut(conn, &stage.row.tenant, row.channel, wait, now)? => Standing::Stuck,
+        standing => standing,
+    };
+    let tried_at = if standing == Standing::Retrying { operation.first_opened_at } else { last_call(conn, &operation)? };
+    Ok(Delivery { leg: row.leg, standing, reach: row.reach, begun_at: tried_at.unwrap_or(row.begun_at) })
+}
+
+/// When a step was called last.
+fn last_call(conn: &Connection, operation: &OperationRow) -> Result<Option<Ms>> {
+    let sql = "SELECT max(opened_at) FROM attempts WHERE tenant_id = ?1 AND operation_id = ?2 AND kind = 'effect'";
+    Ok(conn.prepare_cached(sql)?.query_row(params![operation.tenant, operation.id.as_bytes()], |row| row.get(0))?)
+}
+
+/// The provider of a channel is closed (an open breaker, a rate limit) for longer than half of a wait.
+fn is_shut(conn: &Connection, tenant: &str, channel: Channel, wait: Ms, now: Ms) -> Result<bool> {
+    let sql = "SELECT 1 FROM lanes WHERE tenant_id = ?1 AND adapter = ?2 AND not_before > ?3";
+    Ok(conn.prepare_cached(sql)?.exists(params![tenant, channel.as_str(), now + wait / 2])?)
 }
 
 fn standing_of(conn: &Connection, operation: &OperationRow) -> Result<Standing> {
     let since = operation.ambiguous_at.or(operation.first_opened_at).unwrap_or(operation.created_at);
     Ok(match operation.state {
-        State::Held | State::Ready if read::certainly_nothing_done(conn, operation)? => Standing::Queued,
+        State::Held | State::Ready if operation.first_opened_at.is_none() => Standing::Queued,
+        // A phone shows a repeated push once: whatever became of the first call, the second one has its turn.
+        State::Ready if operation.adapter == Channel::Push.as_str() && operation.attempts <= 1 => Standing::Queued,
+        State::Held | State::Ready if read::certainly_nothing_done(conn, operation)? => Standing::Retrying,
         State::Held | State::Ready | State::Unresolved => Standing::Uncertain { since },
         State::Calling => Standing::Calling,
         State::Waiting if operation.reference.is_none() => Standing::Uncertain { since },
@@ -178,10 +198,7 @@ fn closed(conn: &Connection, stage: &Stage, channel: Channel, wait: Ms, now: Ms)
     if let Some(why) = stage.recipient.closed(&stage.row.kind, route.priority, channel, &stage.facts) {
         return Ok(Some(why));
     }
-    let sql = "SELECT not_before FROM lanes WHERE tenant_id = ?1 AND adapter = ?2 AND failures > 0";
-    let opens: Option<Ms> =
-        conn.prepare_cached(sql)?.query_row([&stage.row.tenant, channel.as_str()], |row| row.get(0)).optional()?;
-    Ok(opens.filter(|opens| *opens > now + wait / 2).map(|_| Skip::CircuitOpen))
+    Ok(is_shut(conn, &stage.row.tenant, channel, wait, now)?.then_some(Skip::CircuitOpen))
 }
 
 /// The channel before is over: what was not sent yet is not sent any more.
@@ -229,7 +246,7 @@ pub(in super::super) fn wanted(conn: &Connection, operation: &OperationRow, now:
             let quiet = stage.broadcast.route.quiet_hours.as_ref().filter(|quiet| quiet.rule == Quiet::Defer);
             match quiet.and_then(|quiet| quiet.ends(zone, now)).filter(|_| operation.first_opened_at.is_none()) {
                 Some(until) => {
-                    hold(conn, &stage, leg, until, now)?;
+                    hold(conn, &stage, until, now)?;
                     Ok(Wanted::Later { at: until })
                 }
                 None => Ok(Wanted::Yes),
@@ -247,16 +264,12 @@ pub(in super::super) fn wanted(conn: &Connection, operation: &OperationRow, now:
     }
 }
 
-/// Quiet hours began before the step could: its wait begins when they end, and the chain's clock stands.
-fn hold(conn: &Connection, stage: &Stage, leg: usize, until: Ms, now: Ms) -> Result<()> {
-    let (tenant, id) = (&stage.row.tenant, stage.row.id.as_bytes());
-    let sql = "UPDATE deliveries SET begun_at = max(begun_at, ?4) WHERE tenant_id = ?1 AND notification_id = ?2 AND leg = ?3";
-    conn.prepare_cached(sql)?.execute(params![tenant, id, number(leg), until])?;
-    let wait = stage.broadcast.route.channels.get(leg).map_or(0, crate::chain::Leg::wait_ms);
+/// Quiet hours began before the step could: it waits for their end, and the chain's clock stands.
+fn hold(conn: &Connection, stage: &Stage, until: Ms, now: Ms) -> Result<()> {
     let longer = (until - stage.row.deferred_until.max(now)).max(0);
-    let sql = "UPDATE notifications SET next_at = ?3, deferred_until = max(deferred_until, ?4), deadline_at = deadline_at + ?5 \
+    let sql = "UPDATE notifications SET next_at = ?3, deferred_until = max(deferred_until, ?3), deadline_at = deadline_at + ?4 \
                WHERE tenant_id = ?1 AND notification_id = ?2";
-    conn.prepare_cached(sql)?.execute(params![tenant, id, until + wait / 2, until, longer])?;
+    conn.prepare_cached(sql)?.execute(params![stage.row.tenant, stage.row.id.as_bytes(), until, longer])?;
     Ok(())
 }
 

@@ -4,17 +4,20 @@ mod costs;
 mod quiet;
 mod stage;
 
+use std::time::Duration;
+
 use serde_json::json;
 use tarishi_protocol::State;
 
 use self::stage::{Stage, sent};
 use super::{
-    answers::{failed, failure},
+    answers::{RESENDABLE, failed, failure},
     desk::{DAY, T},
 };
 use crate::{
     adapters::Disposition,
-    store::{ChainState, Signal, Store as _},
+    dispatch::policy::Failure,
+    store::{ChainState, Evidence, Signal, Source, Store as _},
 };
 
 const S: i64 = 1_000;
@@ -58,6 +61,33 @@ async fn each_channel_has_its_wait_and_the_next_follows_it() {
     let row = stage.desk.row(notify).await;
     assert_eq!((row.state, row.outcome.unwrap()["channel"].clone()), (State::Succeeded, json!("sms")));
     stage.desk.healthy().await;
+}
+
+#[tokio::test]
+async fn a_long_queue_of_ours_leaves_no_channel_out_and_a_wait_counts_from_the_first_call() {
+    let stage = Stage::open().await;
+    let notify = stage.notify("fees", "amina").await;
+    stage.pass_and_move(1_000 * S).await;
+    assert_eq!(stage.steps(notify).await, ["push: no_address", "whatsapp"]);
+    stage.desk.run(stage.step(notify, 1).await, sent("accepted")).await;
+    stage.pass_and_move(899 * S).await;
+    assert_eq!(stage.steps(notify).await.len(), 2);
+    stage.pass_and_move(S).await;
+    assert_eq!(stage.steps(notify).await, ["push: no_address", "whatsapp", "sms"]);
+}
+
+#[tokio::test]
+async fn a_provider_that_closes_while_its_step_waits_is_left_at_once() {
+    let stage = Stage::open().await;
+    let notify = stage.notify("fees", "amina").await;
+    stage.person("baraka", json!({ "phone": "+254712000002" })).await;
+    let other = stage.step(stage.notify("fees", "baraka").await, 1).await;
+    let attempt = stage.desk.call(other).await;
+    let Evidence::Failure(limited) = failure(Disposition::RateLimited) else { panic!("it is one") };
+    let limited = Failure { retry_after: Some(Duration::from_secs(3_600)), ..limited };
+    stage.fail(other, attempt, Evidence::Failure(limited)).await;
+    stage.pass_and_move(450 * S).await;
+    assert_eq!(stage.steps(notify).await, ["push: no_address", "whatsapp", "sms"]);
 }
 
 #[tokio::test]
@@ -140,6 +170,23 @@ async fn an_unknown_answer_is_followed_after_half_of_the_wait_and_the_message_is
     assert_eq!(stage.desk.open_attempt(whatsapp).await, None);
     assert_eq!(stage.desk.state(whatsapp).await, State::Failed);
     assert_eq!(stage.desk.problem(whatsapp).await, "outcome_unknown");
+}
+
+#[tokio::test]
+async fn a_push_whose_answer_was_lost_has_its_second_call_before_anything_follows() {
+    let stage = Stage::open().await;
+    stage.app("amina", "d1").await;
+    let notify = stage.notify("fees", "amina").await;
+    let push = stage.step(notify, 0).await;
+    let attempt = stage.desk.call(push).await;
+    stage.desk.settle(push, Source::Call { attempt }, failure(Disposition::Ambiguous), RESENDABLE).await;
+    assert_eq!(stage.desk.state(push).await, State::Ready);
+    stage.pass_and_move(1_000 * S).await;
+    assert_eq!(stage.steps(notify).await, ["push"]);
+    let attempt = stage.desk.call(push).await;
+    stage.desk.settle(push, Source::Call { attempt }, failure(Disposition::Ambiguous), RESENDABLE).await;
+    stage.pass_and_move(150 * S).await;
+    assert_eq!(stage.steps(notify).await, ["push", "whatsapp"], "one more is enough");
 }
 
 #[tokio::test]
