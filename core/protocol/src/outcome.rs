@@ -195,9 +195,11 @@ pub struct NotifyOutcome {
     /// What it cost: `KES 0.80`, several currencies joined by ` + `.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cost: Option<String>,
-    /// Of a notification to several: how many stand how (`succeeded`, `unconfirmed`, `exhausted`, …), `total` among them.
+    /// Of a notification to several: how many stand how (`succeeded`, `unconfirmed`, `exhausted`, …), `total` among them. A
+    /// phone's library has no type for it: it is in the outcome's JSON.
+    #[cfg(feature = "schema")]
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub counts: Option<std::collections::BTreeMap<String, u64>>,
+    pub counts: Option<serde_json::Map<String, serde_json::Value>>,
 }
 
 /// What a device may show while an operation waits: `outcome.interim`.

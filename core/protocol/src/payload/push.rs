@@ -90,25 +90,17 @@ impl Serialize for Listed {
 }
 
 impl<'de> Deserialize<'de> for Listed {
+    // By way of a value, which a phone's library reads already: a visitor of its own is a kilobyte.
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Visitor;
-        impl<'de> serde::de::Visitor<'de> for Visitor {
-            type Value = Listed;
-            fn expecting(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-                f.write_str("the name of a list or a list of accounts")
+        let wrong = || serde::de::Error::custom("expected the name of a list or a list of accounts");
+        match serde_json::Value::deserialize(deserializer)? {
+            serde_json::Value::String(name) => Ok(Self::Named(name)),
+            serde_json::Value::Array(accounts) => {
+                let text = |account| if let serde_json::Value::String(text) = account { Some(text) } else { None };
+                accounts.into_iter().map(text).collect::<Option<_>>().map(Self::These).ok_or_else(wrong)
             }
-            fn visit_str<E: serde::de::Error>(self, name: &str) -> Result<Listed, E> {
-                Ok(Listed::Named(name.to_owned()))
-            }
-            fn visit_seq<A: serde::de::SeqAccess<'de>>(self, mut seq: A) -> Result<Listed, A::Error> {
-                let mut accounts = Vec::new();
-                while let Some(account) = seq.next_element()? {
-                    accounts.push(account);
-                }
-                Ok(Listed::These(accounts))
-            }
+            _ => Err(wrong()),
         }
-        deserializer.deserialize_any(Visitor)
     }
 }
 
