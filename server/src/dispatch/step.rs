@@ -37,8 +37,8 @@ pub async fn step(app: &Arc<App>, row: OperationRow) -> store::Result<()> {
         State::Expired | State::Cancelled | State::Failed | State::Succeeded => return Ok(()),
         State::Ready | State::Calling | State::Waiting => {}
     }
-    if row.adapter == notifications::NAME {
-        // It calls nobody: its chains do.
+    if row.adapter == notifications::NAME && row.state != State::Calling {
+        // It calls nobody: its chains do. Only after a backup was put back may it have been begun without our knowing.
         return app.store.spread_notification(&row.tenant, row.id, now).await;
     }
     let effective = app.effective(&row.tenant, &row.adapter).await?;

@@ -124,7 +124,7 @@ fn count(conn: &Connection, sql: &str) -> Result<u64> {
 
 /// What should never be. Each sentence names one rule that is broken, and where.
 pub(super) fn doctor(conn: &Connection, now: Ms) -> Result<Vec<String>> {
-    let rules: [(&str, &str); 5] = [
+    let rules: [(&str, &str); 6] = [
         (
             "has not ended and has no schedule",
             "SELECT lower(hex(operation_id)) FROM operations WHERE ended_at IS NULL AND next_at IS NULL LIMIT 20",
@@ -149,6 +149,10 @@ pub(super) fn doctor(conn: &Connection, now: Ms) -> Result<Vec<String>> {
             "SELECT lower(hex(o.operation_id)) FROM operations o WHERE o.state = 'calling' AND o.holds_key = 1 AND EXISTS \
              (SELECT 1 FROM operations p WHERE p.tenant_id = o.tenant_id AND p.ordering_key = o.ordering_key AND p.holds_key = 1 \
              AND p.position < o.position) LIMIT 20",
+        ),
+        (
+            "has a chain that goes on without a schedule, or is scheduled although it has ended",
+            "SELECT lower(hex(operation_id)) FROM notifications WHERE (ended_at IS NULL) <> (next_at IS NOT NULL) LIMIT 20",
         ),
     ];
     let mut findings = Vec::new();

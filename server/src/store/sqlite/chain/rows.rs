@@ -22,13 +22,10 @@ pub(super) struct Broadcast {
     pub(super) texts: Texts,
     pub(super) data: serde_json::Map<String, serde_json::Value>,
     pub(super) dedupe_key: Option<String>,
-    pub(super) members: Vec<String>,
-    pub(super) spread: usize,
 }
 
 pub(super) fn broadcast(conn: &Connection, tenant: &str, operation: OperationId) -> Result<Option<Broadcast>> {
-    let sql = "SELECT kind, route, texts, data, dedupe_key, members, spread FROM broadcasts \
-               WHERE tenant_id = ?1 AND operation_id = ?2";
+    let sql = "SELECT kind, route, texts, data, dedupe_key FROM broadcasts WHERE tenant_id = ?1 AND operation_id = ?2";
     let damaged = || Error::Damaged("a notification without its route".to_owned());
     let read = |row: &Row<'_>| -> Result<Broadcast> {
         Ok(Broadcast {
@@ -37,12 +34,23 @@ pub(super) fn broadcast(conn: &Connection, tenant: &str, operation: OperationId)
             texts: map::json(row, 2)?.ok_or_else(damaged)?,
             data: map::json(row, 3)?.unwrap_or_default(),
             dedupe_key: row.get(4)?,
-            members: map::json(row, 5)?.unwrap_or_default(),
-            spread: usize::try_from(row.get::<_, i64>(6)?).unwrap_or(0),
         })
     };
     let mut statement = conn.prepare_cached(sql)?;
     statement.query_row(params![tenant, operation.as_bytes()], |row| Ok(read(row))).optional()?.transpose()
+}
+
+/// Whom a `notify` is for, from the first whose chain has not begun on, a page; and whether more follow.
+pub(super) fn unspread(conn: &Connection, tenant: &str, operation: OperationId, page: usize) -> Result<(Vec<String>, bool)> {
+    let sql = "SELECT m.value FROM broadcasts b, json_each(b.members) m WHERE b.tenant_id = ?1 AND b.operation_id = ?2 \
+               AND m.key >= b.spread ORDER BY m.key LIMIT ?3";
+    let most = i64::try_from(page).unwrap_or(i64::MAX).saturating_add(1);
+    let mut statement = conn.prepare_cached(sql)?;
+    let rows = statement.query_map(params![tenant, operation.as_bytes(), most], |row| row.get(0))?;
+    let mut accounts = rows.collect::<rusqlite::Result<Vec<String>>>()?;
+    let more = accounts.len() > page;
+    accounts.truncate(page);
+    Ok((accounts, more))
 }
 
 /// One person's chain.

@@ -42,13 +42,13 @@ pub(in super::super) fn spread(conn: &Connection, tenant: &str, id: OperationId,
         | State::Succeeded => return Ok(()),
     }
     let Some(broadcast) = rows::broadcast(conn, tenant, id)? else { return Ok(()) };
-    let until = (broadcast.spread + SPREAD_MAX).min(broadcast.members.len());
-    for account in &broadcast.members[broadcast.spread..until] {
+    let (accounts, more) = rows::unspread(conn, tenant, id, SPREAD_MAX)?;
+    for account in &accounts {
         start(conn, &row, &broadcast, account, now)?;
     }
-    let sql = "UPDATE broadcasts SET spread = ?3 WHERE tenant_id = ?1 AND operation_id = ?2";
-    conn.prepare_cached(sql)?.execute(params![tenant, id.as_bytes(), i64::try_from(until).unwrap_or(i64::MAX)])?;
-    let next_at = if until < broadcast.members.len() { now } else { now + LOOK_MS };
+    let sql = "UPDATE broadcasts SET spread = spread + ?3 WHERE tenant_id = ?1 AND operation_id = ?2";
+    conn.prepare_cached(sql)?.execute(params![tenant, id.as_bytes(), i64::try_from(accounts.len()).unwrap_or(0)])?;
+    let next_at = if more { now } else { now + LOOK_MS };
     let sql = "UPDATE operations SET next_at = ?3, lease_until = NULL WHERE tenant_id = ?1 AND operation_id = ?2 AND ended_at IS NULL";
     conn.prepare_cached(sql)?.execute(params![tenant, id.as_bytes(), next_at])?;
     conclude(conn, tenant, id, now)
@@ -207,7 +207,7 @@ fn of_all(conn: &Connection, tenant: &str, id: OperationId) -> Result<NotifyOutc
         state: "ended".to_owned(),
         channel: None,
         cost: cost(conn, tenant, id)?,
-        counts: Some(counts(conn, tenant, id)?),
+        counts: Some(counts(conn, tenant, id)?.into_iter().map(|(state, count)| (state, count.into())).collect()),
     })
 }
 

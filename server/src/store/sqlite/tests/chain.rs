@@ -341,6 +341,15 @@ async fn a_late_receipt_makes_a_failure_a_success() {
 }
 
 #[tokio::test]
+async fn a_notify_that_may_have_begun_before_a_backup_was_put_back_is_not_begun_by_itself() {
+    let stage = Stage::open().await;
+    let notify = stage.notify_held("fees", "amina").await;
+    stage.desk.store.spread_notification(T, notify, stage.desk.now()).await.unwrap();
+    assert_eq!(stage.desk.state(notify).await, State::Calling, "whoever looks next finds that its answer was lost");
+    assert!(stage.people(notify).await.is_empty());
+}
+
+#[tokio::test]
 async fn a_notify_that_is_too_old_or_whose_type_is_gone_ends_and_says_so() {
     let stage = Stage::open().await;
     let unknown = stage.notify("nothing", "amina").await;

@@ -97,6 +97,15 @@ impl Stage {
     }
 
     pub(super) async fn notify_with(&self, kind: &str, to: Value, dedupe_key: Option<&str>) -> OperationId {
+        self.send(kind, to, dedupe_key, false).await
+    }
+
+    /// The phone was told `accepted` by a store that was put back since.
+    pub(super) async fn notify_held(&self, kind: &str, account: &str) -> OperationId {
+        self.send(kind, json!({ "user": account }), None, true).await
+    }
+
+    async fn send(&self, kind: &str, to: Value, dedupe_key: Option<&str>, held_before: bool) -> OperationId {
         let mut payload = json!({ "type": kind, "to": to, "data": { "amount": "KES 100", "pupil": "Zawadi" } });
         if let Some(key) = dedupe_key {
             payload["dedupe_key"] = json!(key);
@@ -105,7 +114,7 @@ impl Stage {
         let created = chrono::DateTime::from_timestamp_millis(self.desk.now()).unwrap();
         let text = json!({
             "id": id, "idempotency_key": id.to_string(), "adapter": "notifications", "action": "notify", "payload": payload,
-            "created_at": created, "age_exact": true,
+            "created_at": created, "age_exact": true, "held_before": held_before,
         });
         let operation: Operation = serde_json::from_str(&text.to_string()).unwrap();
         let payload = check_payload("notifications", "notify", 1, operation.payload.get()).unwrap();
