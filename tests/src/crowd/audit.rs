@@ -20,6 +20,8 @@ pub struct Report {
     pub people: usize,
     /// Reached by the first channel that could.
     pub reached: usize,
+    /// Reached by the next channel, since the call to the first was lost with the server.
+    pub next: usize,
     /// Nobody could reach them, and the server says so.
     pub unreachable: usize,
     /// Reached by a second channel too, since the first one's report came late.
@@ -53,10 +55,11 @@ impl fmt::Display for Report {
         for line in self.broken.iter().take(TOLD_MAX) {
             writeln!(f, "  {line}")?;
         }
-        let Self { people, reached, unreachable, late, untold, twice, booked, ledger, phantom, repeated, broken } = self;
+        let Self { people, reached, next, unreachable, late, untold, twice, booked, ledger, phantom, repeated, broken } = self;
         write!(
             f,
-            "{people} people: {reached} reached by the first channel that could, {unreachable} by none; by two since the first was told late: \
+            "{people} people: {reached} reached by the first channel that could, {next} by the next since that one's call was lost, \
+             {unreachable} by none; by two since the first was told late: \
              {late}, never: {untold}; at a provider twice: {twice}; KES cents booked {booked}, at the providers {ledger} (never sent {phantom}, \
              sent again {repeated}); {} broken",
             broken.len()
@@ -110,6 +113,10 @@ fn one(person: &Person, told: &Value, counts: [usize; 3], report: &mut Report) {
     }
     match person.first() {
         Some(first) if counts[first] > 0 => report.reached += 1,
+        // Its call was open when the server died; nobody knows that nothing was sent, so the next channel follows.
+        Some(first) if told["state"] == "succeeded" && deliveries[first].is_some_and(|row| row["estimated"] == true) => {
+            report.next += 1;
+        }
         Some(first) => broken(format!("not reached by {}", CHANNELS[first])),
         None if told["state"] == "succeeded" => broken("told as reached".to_owned()),
         None => report.unreachable += 1,
