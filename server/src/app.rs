@@ -18,7 +18,7 @@ use crate::{
     http::Healths,
     integrations::Integrations,
     observe::Metrics,
-    store::{self, Ms, Store, TenantRow},
+    store::{self, Ms, Store, TenantRow, TypeRow},
     vault::Vault,
 };
 
@@ -111,7 +111,22 @@ impl App {
         self.vault.adopt_root(&root).map_err(foreign)?;
         let tenant =
             TenantRow { tenant: DEFAULT_TENANT.to_owned(), name: "Default".to_owned(), created_at: self.clock.now_ms() };
-        self.store.create_tenant(tenant).await.map(|_| ())
+        self.store.create_tenant(tenant).await?;
+        self.decide_as_configured().await
+    }
+
+    /// What the file decides about the default tenant's notifications holds from the start on; what it does not name stays.
+    async fn decide_as_configured(&self) -> store::Result<()> {
+        for (name, route) in &self.config.notification_types {
+            let known = self.store.notification_type(DEFAULT_TENANT, name).await?;
+            if known.is_some_and(|known| known.route == *route) {
+                continue;
+            }
+            let (name, route) = (name.clone(), route.clone());
+            let row = TypeRow { tenant: DEFAULT_TENANT.to_owned(), name, route, updated_at: self.clock.now_ms() };
+            self.store.put_notification_type(row).await?;
+        }
+        Ok(())
     }
 
     /// The adapter of an operation: one of the registry, or the server's own, which tells of events.

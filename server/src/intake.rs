@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use chrono::Utc;
 use serde_json::value::RawValue;
-use tarishi_protocol::{Code, OperationId, PROTOCOL, Problem, Receipt, ReceiptStatus, SyncRequest, SyncResponse, limits};
+use tarishi_protocol::{
+    Code, Operation, OperationId, PROTOCOL, Problem, Receipt, ReceiptStatus, SyncRequest, SyncResponse, limits,
+};
 
 use crate::{
     App, feed,
@@ -176,26 +178,13 @@ pub async fn submit(app: &App, tenant: &str, actor: Actor, grants: &Grants, new:
     Ok(receipt)
 }
 
-fn envelope(id: OperationId, sent_at: chrono::DateTime<Utc>, new: &NewSubmission) -> tarishi_protocol::Operation {
-    tarishi_protocol::Operation {
-        id,
-        idempotency_key: new.idempotency_key.clone().unwrap_or_else(|| id.to_string()),
+fn envelope(id: OperationId, sent_at: chrono::DateTime<Utc>, new: &NewSubmission) -> Operation {
+    let key = new.idempotency_key.clone().unwrap_or_else(|| id.to_string());
+    Operation {
         ordering_key: new.ordering_key.clone(),
-        on_failure: tarishi_protocol::OnFailure::Continue,
-        adapter: new.adapter.clone(),
-        action: new.action.clone(),
         version: new.version,
-        payload: new.payload.clone(),
-        blobs: Vec::new(),
-        after: None,
-        created_at: sent_at,
-        age_ms: 0,
-        age_exact: true,
-        queued_after: None,
         ttl_ms: new.ttl_ms,
-        held_before: false,
-        retry_of: None,
-        extra: std::collections::BTreeMap::new(),
+        ..Operation::new(id, key, (&new.adapter, &new.action), new.payload.clone(), sent_at)
     }
 }
 

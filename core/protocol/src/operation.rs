@@ -51,6 +51,39 @@ pub struct Operation {
     pub extra: BTreeMap<String, Box<RawValue>>,
 }
 
+impl Operation {
+    /// One that waits for nobody and never waited, of version 1: what a server makes itself.
+    #[must_use]
+    pub fn new(
+        id: OperationId,
+        idempotency_key: String,
+        (adapter, action): (&str, &str),
+        payload: Box<RawValue>,
+        created_at: DateTime<Utc>,
+    ) -> Self {
+        Self {
+            id,
+            idempotency_key,
+            ordering_key: None,
+            on_failure: OnFailure::Continue,
+            adapter: adapter.to_owned(),
+            action: action.to_owned(),
+            version: 1,
+            payload,
+            blobs: Vec::new(),
+            after: None,
+            created_at,
+            age_ms: 0,
+            age_exact: true,
+            queued_after: None,
+            ttl_ms: None,
+            held_before: false,
+            retry_of: None,
+            extra: BTreeMap::new(),
+        }
+    }
+}
+
 /// What a failure does to the operations behind it in its ordering key.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]

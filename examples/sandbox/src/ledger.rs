@@ -32,6 +32,8 @@ pub enum Effect {
     Course,
     /// A grade was written.
     Grade,
+    /// A message that a phone may show was taken back.
+    Retraction,
 }
 
 /// One effect.

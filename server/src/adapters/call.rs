@@ -79,11 +79,13 @@ pub struct Chained {
     pub id: Uuid,
     /// Who knows it may say that the notification came: for a part of an app that has no token of its own.
     pub receipt_token: String,
+    /// Nothing is to be shown: what was shown of it is to go.
+    pub retracts: bool,
 }
 
 impl fmt::Debug for Chained {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Chained").field("id", &self.id).finish_non_exhaustive()
+        f.debug_struct("Chained").field("id", &self.id).field("retracts", &self.retracts).finish_non_exhaustive()
     }
 }
 

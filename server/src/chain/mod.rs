@@ -5,6 +5,7 @@
 //! (`store/sqlite/chain`), and a step that it decides on is an ordinary operation of the actor `notification`: there is one
 //! engine, and everything that holds for operations (once in effect, recovery, lanes, the log) holds for a step.
 
+pub mod caps;
 pub mod cost;
 pub mod people;
 pub mod quiet;
@@ -12,6 +13,7 @@ pub mod route;
 pub mod step;
 pub mod texts;
 
+pub use caps::DailyCaps;
 pub use cost::Cost;
 pub use people::{Facts, Recipient};
 pub use quiet::QuietHours;

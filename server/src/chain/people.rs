@@ -20,6 +20,9 @@ pub const LOCALE_BYTES_MAX: usize = 35;
 /// How long it is believed that a number has no WhatsApp, in milliseconds: thirty days.
 pub const UNREACHABLE_MS: Ms = 30 * 86_400_000;
 
+/// A phone of which nothing was heard for so long may be lost or sold, in milliseconds: thirty days, as FCM advises.
+pub const STALE_MS: Ms = 30 * 86_400_000;
+
 /// One person of the address book. The phones that have the app register themselves.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
@@ -115,6 +118,8 @@ impl Recipient {
 pub struct Facts {
     /// Devices that take notifications.
     pub devices: u32,
+    /// Of these, devices of which something was heard within [`STALE_MS`].
+    pub fresh: u32,
     /// Channels that do not work, and why; those whose time is over are left out.
     pub unreachable: BTreeMap<Channel, String>,
 }
@@ -172,7 +177,7 @@ mod tests {
     #[test]
     fn what_was_learnt_closes_a_channel() {
         let parent = person(json!({ "phone": "+254712345678" }));
-        let learnt = Facts { unreachable: [(Channel::Whatsapp, "131026".to_owned())].into(), devices: 0 };
+        let learnt = Facts { unreachable: [(Channel::Whatsapp, "131026".to_owned())].into(), ..Facts::default() };
         assert_eq!(parent.closed("fees", Priority::Normal, Channel::Whatsapp, &learnt), Some(Skip::Unreachable));
         assert_eq!(parent.closed("fees", Priority::Normal, Channel::Sms, &learnt), None);
     }

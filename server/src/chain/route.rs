@@ -17,6 +17,16 @@ pub const DEDUPE_S_MAX: u32 = 604_800;
 /// When `dedupe_window_s` is not said, in seconds.
 pub const DEDUPE_S_DEFAULT: u32 = 600;
 
+/// Bytes of the name of a type or list, at most.
+pub const NAME_BYTES_MAX: usize = 64;
+
+/// Whether a type or list may be called so: 1 to 64 of a-z, 0-9, _ and -.
+#[must_use]
+pub fn is_name(name: &str) -> bool {
+    let good = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'_' | b'-');
+    (1..=NAME_BYTES_MAX).contains(&name.len()) && name.bytes().all(good)
+}
+
 /// A way to a person.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, JsonSchema, Ord, PartialEq, PartialOrd, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -106,8 +116,10 @@ pub enum Uncertain {
     /// The next channel after half of the wait.
     #[default]
     Escalate,
-    /// The next channel after the whole wait; meanwhile the adapter may send again by its own rule.
+    /// The next channel after the whole wait.
     Wait,
+    /// The same, and meanwhile it is sent a second time where its adapter's setting allows that: once its report is overdue.
+    ResendOnce,
 }
 
 /// One channel of a route.

@@ -54,6 +54,8 @@ pub enum Skip {
     OptedOut,
     /// It was learnt that it does not work there: no WhatsApp on the number.
     Unreachable,
+    /// Nothing was heard of the person's phones for long, and another channel is open.
+    Stale,
     /// There are no texts for it.
     NoText,
     /// It is switched off, or paused, or not set up.
@@ -64,6 +66,10 @@ pub enum Skip {
     Budget,
     /// The tenant's cap of the day.
     DailyBudget,
+    /// The tenant's cap of the day for this channel.
+    ChannelBudget,
+    /// The tenant's cap of the day for one person.
+    PersonBudget,
 }
 
 impl Skip {
@@ -74,11 +80,14 @@ impl Skip {
             Self::NoAddress => "no_address",
             Self::OptedOut => "opted_out",
             Self::Unreachable => "unreachable",
+            Self::Stale => "stale",
             Self::NoText => "no_text",
             Self::SwitchedOff => "switched_off",
             Self::CircuitOpen => "circuit_open",
             Self::Budget => "budget",
             Self::DailyBudget => "daily_budget",
+            Self::ChannelBudget => "channel_budget",
+            Self::PersonBudget => "person_budget",
         }
     }
 }

@@ -15,6 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use uuid::Uuid;
 
 pub use self::{
     check::{LOCALES_MAX, PARAMS_MAX, PUSH_DATA_MAX, SAMPLE_BYTES_MAX, TEXT_BYTES_MAX, VARIABLES_MAX, WHATSAPP_NAME_BYTES_MAX},
@@ -84,6 +85,17 @@ pub struct SmsText {
     pub text: String,
 }
 
+/// The variable that every text has: the notification's id, 32 hexadecimal digits, the same in every channel. For a link, say.
+pub const ID_VARIABLE: &str = "ntf";
+
+/// The data of one notification, whose id is there whatever they say.
+#[must_use]
+pub fn with_id(data: &Map<String, Value>, id: Uuid) -> Map<String, Value> {
+    let mut data = data.clone();
+    data.insert(ID_VARIABLE.to_owned(), Value::from(id.simple().to_string()));
+    data
+}
+
 fn english() -> String {
     "en".to_owned()
 }
@@ -124,7 +136,8 @@ impl Texts {
     /// A variable that is null is missing. One that has a default, or that only a branch not taken needs, is not.
     #[must_use]
     pub fn missing(&self, channels: &[Channel], data: &Map<String, Value>) -> Option<String> {
-        self.sources(channels).iter().find_map(|source| engine::fill(source.text, data).err()?.lacks)
+        let data = with_id(data, Uuid::nil());
+        self.sources(channels).iter().find_map(|source| engine::fill(source.text, &data).err()?.lacks)
     }
 
     fn locales(&self, channel: Channel) -> Vec<&str> {

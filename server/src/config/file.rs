@@ -5,7 +5,14 @@ use std::{collections::BTreeMap, net::IpAddr, path::PathBuf};
 use serde::Deserialize;
 
 use super::{AdapterConfig, Config, ConfigError, Hidden, MasterKey, RetryChange};
-use crate::{adapters::Reach, store::Ms};
+use crate::{
+    adapters::Reach,
+    chain::{
+        Route,
+        route::{NAME_BYTES_MAX, is_name},
+    },
+    store::Ms,
+};
 
 const DAY_MS: Ms = 24 * 3_600_000;
 
@@ -29,6 +36,13 @@ pub(super) struct Layers {
     keep_polls_days: Option<u16>,
     keep_webhooks_days: Option<u16>,
     adapters: BTreeMap<String, AdapterLayer>,
+    notifications: NotificationsLayer,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct NotificationsLayer {
+    types: BTreeMap<String, Route>,
 }
 
 #[derive(Default, Deserialize)]
@@ -74,6 +88,7 @@ impl Layers {
             event_networks: self.event_networks.map(|text| networks(&text)).transpose()?,
             sandbox: self.sandbox.map(|url| address("sandbox", &url)).transpose()?,
             adapters: self.adapters.into_iter().map(|(name, layer)| (name, layer.into())).collect(),
+            notification_types: self.notifications.types.into_iter().map(complete).collect::<Result<_, _>>()?,
             max_hold_ms: self.max_hold_ms.map_or(base.max_hold_ms, Ms::from),
             max_wait_ms: self.max_wait_ms.map_or(base.max_wait_ms, Ms::from),
             shutdown_grace_ms: self.shutdown_grace_ms.map_or(base.shutdown_grace_ms, Ms::from),
@@ -81,6 +96,21 @@ impl Layers {
             retention,
             environment: base.environment,
         })
+    }
+}
+
+/// A type of notification with everything said.
+fn complete((name, route): (String, Route)) -> Result<(String, Route), ConfigError> {
+    if !is_name(&name) {
+        let rule = format!("a name has 1 to {NAME_BYTES_MAX} of a-z, 0-9, _ and -");
+        return Err(ConfigError::Route(name, rule));
+    }
+    match route.complete() {
+        Ok(route) => Ok((name, route)),
+        Err(problem) => {
+            let field = problem.field.map_or_else(|| name.clone(), |field| format!("{name}.{field}"));
+            Err(ConfigError::Route(field, problem.detail))
+        }
     }
 }
 

@@ -88,6 +88,9 @@ pub enum ConfigError {
     /// No list of networks.
     #[error("`{0}` in event_networks is no comma list of addresses and networks, as 10.0.0.0/8")]
     Networks(String),
+    /// A type of notification that cannot be.
+    #[error("notifications.types.{0}: {1}")]
+    Route(String, String),
     /// Retries that make no sense.
     #[error("{0}: {1}")]
     Retry(String, String),

@@ -12,6 +12,7 @@ use std::{
 
 use crate::{
     adapters::{Reach, event},
+    chain::Route,
     dispatch::policy::Retry,
     store::{Ms, Retention},
 };
@@ -58,6 +59,8 @@ pub struct Config {
     pub sandbox: Option<String>,
     /// What the file says of each adapter.
     pub adapters: BTreeMap<String, AdapterConfig>,
+    /// The default tenant's types of notification that the file decides about, complete.
+    pub notification_types: BTreeMap<String, Route>,
     /// Environment variables, for the adapters' settings.
     pub environment: BTreeMap<String, String>,
     /// How long an unresolved operation holds its ordering key.
@@ -117,6 +120,7 @@ impl Default for Config {
             event_networks: None,
             sandbox: None,
             adapters: BTreeMap::new(),
+            notification_types: BTreeMap::new(),
             environment: BTreeMap::new(),
             max_hold_ms: 72 * HOUR_MS,
             max_wait_ms: 72 * HOUR_MS,

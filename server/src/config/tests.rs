@@ -129,3 +129,34 @@ fn the_sandbox_brings_addresses_credentials_and_short_waits() {
     assert!(registry["mpesa"].check_settings(&crate::adapters::Settings(mpesa)).is_ok());
     assert!(config.retry("mpesa", "charge").base_ms < Retry::default().base_ms);
 }
+
+#[test]
+fn types_of_notifications_are_decided_in_the_file_and_what_cannot_be_is_named() {
+    let text = r#"
+        [notifications.types.fees]
+        priority = "normal"
+        max_cost = { amount = "2.00", currency = "KES" }
+        on_uncertain = "resend_once"
+        [[notifications.types.fees.channels]]
+        channel = "push"
+        wait_s = 300
+        [[notifications.types.fees.channels]]
+        channel = "sms"
+        wait_s = 3600
+        tariff = { amount = "0.80", currency = "KES" }
+        [notifications.types.alarm]
+        priority = "urgent"
+    "#;
+    let types = load(text, &[], Flags::default()).unwrap().notification_types;
+    let json = serde_json::to_value(&types["fees"]).unwrap();
+    assert_eq!(json["channels"][1]["tariff"]["amount"], "0.80");
+    assert_eq!((&json["on_uncertain"], &json["deadline_s"]), (&"resend_once".into(), &7_200.into()));
+    assert_eq!(types["alarm"].channels.len(), 3, "what is not said comes from the priority");
+
+    let told = |text: &str| load(text, &[], Flags::default()).unwrap_err().to_string();
+    let wait = "[[notifications.types.fees.channels]]\nchannel = 'push'\nwait_s = 0";
+    assert!(told(wait).contains("notifications.types.fees.channels[0].wait_s"), "{}", told(wait));
+    assert!(told("[notifications.types.Fees]").contains("notifications.types.Fees"));
+    assert!(told("[notifications.types.fees]\nchanels = []").contains("chanels"));
+    assert!(told("[notifications.typos.fees]").contains("typos"));
+}

@@ -14,7 +14,7 @@ use crate::{
         Related, Settings, TokenNeed, notifications,
     },
     oauth,
-    store::{self, Actor, Evidence, Ms, Open, Opened, OperationRow, Settle, Settled, Source},
+    store::{self, Actor, ChainPart, Evidence, Ms, Open, Opened, OperationRow, Settle, Settled, Source},
 };
 
 /// Nothing is sent later than this after *open*.
@@ -304,16 +304,20 @@ impl Asked {
     }
 }
 
-/// The chain that an operation is a step of.
+/// What an operation of ours is to which chain.
 async fn chained(app: &App, row: &OperationRow) -> Result<Option<Chained>, AdapterError> {
     if row.actor != Actor::Notification {
         return Ok(None);
     }
-    let id = app.store.notification_of_step(&row.tenant, row.id).await.map_err(|error| {
+    let part = app.store.part_of_chain(&row.tenant, row.id).await.map_err(|error| {
         tracing::error!(%error, "the chain of a step cannot be read");
         AdapterError::new(Disposition::Transient, "the chain cannot be read")
     })?;
-    Ok(id.map(|id| Chained { id, receipt_token: app.vault.receipt_token(&row.tenant, id) }))
+    Ok(part.map(|ChainPart { chain: id, retracts }| Chained {
+        id,
+        receipt_token: app.vault.receipt_token(&row.tenant, id),
+        retracts,
+    }))
 }
 
 /// What was spent since the month began, for an action that asks for the balance.

@@ -86,13 +86,24 @@ fn table() -> Table {
         // Notifications.
         .route("/api/v2/notifications", post(notifications::notify))
         .route("/api/v2/notifications/receipts", post(notifications::receipt))
-        .route("/api/v2/notifications/settings", put(notifications::put_settings))
-        .route("/api/v2/notifications/stats", get(notifications::stats))
-        .route("/api/v2/notifications/types/{name}", put(notifications::put_type).get(notifications::show_type))
-        .route("/api/v2/notifications/templates/{name}", put(notifications::put_template).get(notifications::show_template))
+        .route(
+            "/api/v2/notifications/settings",
+            put(notifications::types::put_settings).get(notifications::types::show_settings),
+        )
+        .route("/api/v2/notifications/stats", get(notifications::stats::stats))
+        .route(
+            "/api/v2/notifications/types/{name}",
+            put(notifications::types::put_type).get(notifications::types::show_type).delete(notifications::types::delete_type),
+        )
+        .route(
+            "/api/v2/notifications/templates/{name}",
+            put(notifications::types::put_template)
+                .get(notifications::types::show_template)
+                .delete(notifications::types::delete_template),
+        )
         .route("/api/v2/notifications/{id}", get(notifications::show))
         .route("/api/v2/recipients/{user}", put(recipients::put).get(recipients::show).delete(recipients::delete))
-        .route("/api/v2/lists/{name}", put(recipients::put_list).get(recipients::show_list))
+        .route("/api/v2/lists/{name}", put(recipients::put_list).get(recipients::show_list).delete(recipients::delete_list))
         // Integrations.
         .route("/api/v2/integrations", get(integrations::list))
         .route("/api/v2/integrations/", get(integrations::list))

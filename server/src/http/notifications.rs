@@ -1,4 +1,4 @@
-//! `/api/v2/notifications`: what a tenant decides about each type, one notification and what became of it, receipts, figures.
+//! `/api/v2/notifications`: one notification and what became of it, receipts; what a tenant decides (`types`); figures (`stats`).
 
 use std::sync::Arc;
 
@@ -9,11 +9,10 @@ use axum::{
     http::{HeaderMap, StatusCode},
     response::Response,
 };
-use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::Deserialize;
-use serde_json::{Map, Value, json};
-use tarishi_protocol::{Code, Money, OperationId};
+use serde_json::{Value, json};
+use tarishi_protocol::{Code, OperationId};
 use utoipa::IntoParams;
 use uuid::Uuid;
 
@@ -26,133 +25,17 @@ use super::{
 use crate::{
     adapters::notifications::{NAME, NOTIFY},
     app::App,
-    chain::{Cost, Route, Texts},
+    chain::Cost,
     clock::date,
     credentials::Caller,
-    store::{ChainFigures, DeliveryRow, NotificationRow, Signal, TemplateRow, TypeRow},
+    store::{DeliveryRow, NotificationRow, Signal},
     vault::Vault,
 };
 
+pub(super) mod stats;
+pub(super) mod types;
+
 const SCOPES: [&str; 2] = ["notifications", "admin"];
-/// Bytes of the name of a type or list, at most.
-pub(super) const NAME_BYTES_MAX: usize = 64;
-/// Days of figures when no time is said.
-const FIGURES_DAYS: i64 = 30;
-
-/// `PUT /api/v2/notifications/types/{name}`.
-#[utoipa::path(
-    put, path = "/api/v2/notifications/types/{name}", tag = "notifications", summary = "Decide about a type of notification",
-    request_body(content = ref("#/components/schemas/Route"), content_type = "application/json"),
-    security(("api_key" = [])),
-    responses(
-        (status = 200, description = "The route with everything said", body = ref("#/components/schemas/Route")),
-    )
-)]
-pub(super) async fn put_type(
-    State(app): State<Arc<App>>,
-    caller: Caller,
-    Path(name): Path<String>,
-    headers: HeaderMap,
-    body: Body,
-) -> Result<Json<Route>, Refusal> {
-    let key = caller.key_with(&SCOPES)?;
-    check_name(&name)?;
-    let route = body::json::<Route>(&headers, body).await?.complete().map_err(Refusal)?;
-    let row = TypeRow { tenant: key.tenant, name, route: route.clone(), updated_at: app.clock.now_ms() };
-    app.store.put_notification_type(row).await?;
-    Ok(Json(route))
-}
-
-/// `GET /api/v2/notifications/types/{name}`.
-#[utoipa::path(
-    get, path = "/api/v2/notifications/types/{name}", tag = "notifications", summary = "What was decided about a type",
-    security(("api_key" = [])),
-    responses(
-        (status = 200, description = "The route", body = ref("#/components/schemas/Route")),
-    )
-)]
-pub(super) async fn show_type(
-    State(app): State<Arc<App>>,
-    caller: Caller,
-    Path(name): Path<String>,
-) -> Result<Json<Route>, Refusal> {
-    let key = caller.key_with(&SCOPES)?;
-    let row = app.store.notification_type(&key.tenant, &name).await?.ok_or_else(Refusal::not_found)?;
-    Ok(Json(row.route))
-}
-
-/// `PUT /api/v2/notifications/templates/{name}`: checked now, with what they look like.
-#[utoipa::path(
-    put, path = "/api/v2/notifications/templates/{name}", tag = "notifications", summary = "Store the texts of a type",
-    request_body(content = ref("#/components/schemas/Texts"), content_type = "application/json"),
-    security(("api_key" = [])),
-    responses(
-        (status = 200, description = "What they look like with the sample", body = ref("#/components/schemas/TextsPreview")),
-    )
-)]
-pub(super) async fn put_template(
-    State(app): State<Arc<App>>,
-    caller: Caller,
-    Path(name): Path<String>,
-    headers: HeaderMap,
-    body: Body,
-) -> Result<Json<Value>, Refusal> {
-    let key = caller.key_with(&SCOPES)?;
-    check_name(&name)?;
-    let texts = body::json::<Texts>(&headers, body).await?;
-    texts.check().map_err(Refusal)?;
-    let told = json!({ "previews": texts.preview() });
-    let row = TemplateRow { tenant: key.tenant, name, texts, updated_at: app.clock.now_ms() };
-    app.store.put_notification_template(row).await?;
-    Ok(Json(told))
-}
-
-/// `GET /api/v2/notifications/templates/{name}`.
-#[utoipa::path(
-    get, path = "/api/v2/notifications/templates/{name}", tag = "notifications", summary = "The texts of a type",
-    security(("api_key" = [])),
-    responses(
-        (status = 200, description = "The texts", body = ref("#/components/schemas/Texts")),
-    )
-)]
-pub(super) async fn show_template(
-    State(app): State<Arc<App>>,
-    caller: Caller,
-    Path(name): Path<String>,
-) -> Result<Json<Texts>, Refusal> {
-    let key = caller.key_with(&SCOPES)?;
-    let row = app.store.notification_template(&key.tenant, &name).await?.ok_or_else(Refusal::not_found)?;
-    Ok(Json(row.texts))
-}
-
-/// What holds for all notifications of a tenant.
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct ChainSettings {
-    /// What all of a day (UTC) may be booked at; absent = no cap.
-    daily_cap: Option<Money>,
-}
-
-/// `PUT /api/v2/notifications/settings`.
-#[utoipa::path(
-    put, path = "/api/v2/notifications/settings", tag = "notifications", summary = "Set what holds for all notifications",
-    request_body(content = ref("#/components/schemas/ChainSettings"), content_type = "application/json"),
-    security(("api_key" = [])),
-    responses(
-        (status = 204, description = "It holds from now on"),
-    )
-)]
-pub(super) async fn put_settings(
-    State(app): State<Arc<App>>,
-    caller: Caller,
-    headers: HeaderMap,
-    body: Body,
-) -> Result<StatusCode, Refusal> {
-    let key = caller.key_with(&SCOPES)?;
-    let ChainSettings { daily_cap } = body::json(&headers, body).await?;
-    app.store.put_daily_cap(&key.tenant, daily_cap).await?;
-    Ok(StatusCode::NO_CONTENT)
-}
 
 /// `POST /api/v2/notifications`: a `notify` like any other operation; the same as `/integrations/notifications/notify`.
 #[utoipa::path(
@@ -308,68 +191,4 @@ async fn subject(app: &App, token: &str) -> Result<(String, Uuid), Refusal> {
     } else {
         Err(Refusal::not_found())
     }
-}
-
-#[derive(Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-#[serde(deny_unknown_fields)]
-pub(super) struct FiguresQuery {
-    /// Of this type alone.
-    r#type: Option<String>,
-    /// Of notifications made since then (RFC 3339); 30 days if absent.
-    #[param(value_type = Option<String>)]
-    since: Option<DateTime<Utc>>,
-}
-
-/// `GET /api/v2/notifications/stats`.
-#[utoipa::path(
-    get, path = "/api/v2/notifications/stats", tag = "notifications", summary = "What became of notifications, by type and channel",
-    params(FiguresQuery),
-    security(("api_key" = [])),
-    responses(
-        (status = 200, description = "Figures", body = ref("#/components/schemas/NotificationStats")),
-    )
-)]
-pub(super) async fn stats(
-    State(app): State<Arc<App>>,
-    caller: Caller,
-    Query(query): Query<FiguresQuery>,
-) -> Result<Json<Value>, Refusal> {
-    let key = caller.key_with(&SCOPES)?;
-    let now = app.clock.now();
-    let since = query.since.unwrap_or(now - chrono::Duration::days(FIGURES_DAYS));
-    let rows = app.store.notification_figures(&key.tenant, query.r#type, since.timestamp_millis()).await?;
-    let daily_cap = app.store.daily_cap(&key.tenant, now.timestamp_millis()).await?;
-    let today = daily_cap.map(
-        |(cap, micros)| json!({ "daily_cap": cap, "booked": Cost { currency: cap.currency().to_owned(), micros }.to_string() }),
-    );
-    Ok(Json(json!({ "since": since, "channels": rows.iter().map(figures).collect::<Vec<_>>(), "today": today })))
-}
-
-fn figures(row: &ChainFigures) -> Value {
-    let written = |micros: i64, currency: &str| Cost { currency: currency.to_owned(), micros }.to_string();
-    let costs = row.cost.iter().map(|(currency, micros)| written(*micros, currency)).collect::<Vec<_>>();
-    let delivered = i64::try_from(row.delivered).unwrap_or(i64::MAX).max(1);
-    let each: Map<String, Value> = row
-        .cost
-        .iter()
-        .filter(|_| row.delivered > 0)
-        .map(|(currency, micros)| (currency.clone(), json!(written(micros / delivered, currency))))
-        .collect();
-    json!({
-        "type": row.kind, "channel": row.channel, "attempted": row.attempted, "accepted": row.accepted,
-        "delivered": row.delivered, "read": row.read, "late_after_escalation": row.late, "escalated": row.escalated,
-        "median_ms_to_delivered": row.p50_ms, "p95_ms_to_delivered": row.p95_ms, "cost": costs, "cost_per_delivered": each,
-        "estimated": row.estimated,
-    })
-}
-
-/// The name of a type or list.
-pub(super) fn check_name(name: &str) -> Result<(), Refusal> {
-    let good = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'_' | b'-');
-    if (1..=NAME_BYTES_MAX).contains(&name.len()) && name.bytes().all(good) {
-        return Ok(());
-    }
-    let detail = format!("must have 1 to {NAME_BYTES_MAX} of a-z, 0-9, _ and -");
-    Err(Refusal::field(Code::InvalidValue, "name", detail))
 }

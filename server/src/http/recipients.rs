@@ -13,7 +13,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tarishi_protocol::Code;
 
-use super::{body, notifications::check_name, refusal::Refusal};
+use super::{body, notifications::types::check_name, refusal::Refusal};
 use crate::{
     app::App,
     chain::Recipient,
@@ -127,6 +127,24 @@ pub(super) async fn put_list(
     members.retain(|member| seen.insert(member.clone()));
     app.store.put_list(ListRow { tenant: key.tenant, name, members, updated_at: app.clock.now_ms() }).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// `DELETE /api/v2/lists/{name}`.
+#[utoipa::path(
+    delete, path = "/api/v2/lists/{name}", tag = "recipients", summary = "Forget a list",
+    security(("api_key" = [])),
+    responses(
+        (status = 204, description = "Forgotten; its people stay, and what has begun goes on"),
+    )
+)]
+pub(super) async fn delete_list(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Path(name): Path<String>,
+) -> Result<StatusCode, Refusal> {
+    let key = caller.key_with(&SCOPES)?;
+    let known = app.store.delete_list(&key.tenant, &name).await?;
+    if known { Ok(StatusCode::NO_CONTENT) } else { Err(Refusal::not_found()) }
 }
 
 /// `GET /api/v2/lists/{name}`.

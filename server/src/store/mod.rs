@@ -6,8 +6,10 @@
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
-use tarishi_protocol::{Audience, Cancellation, Money, OperationId, Receipt, SyncResponse};
+use tarishi_protocol::{Audience, Cancellation, OperationId, Receipt, SyncResponse};
 use uuid::Uuid;
+
+use crate::chain::{Channel, DailyCaps};
 
 mod rows;
 pub mod sqlite;
@@ -309,10 +311,18 @@ pub trait Store: Send + Sync {
     async fn put_list(&self, row: ListRow) -> Result<()>;
     /// One list.
     async fn list(&self, tenant: &str, name: &str) -> Result<Option<ListRow>>;
-    /// Sets what a tenant's notifications may be booked at in a day (UTC); none = no cap.
-    async fn put_daily_cap(&self, tenant: &str, cap: Option<Money>) -> Result<()>;
-    /// That cap, and what is booked today in its currency, in millionths.
-    async fn daily_cap(&self, tenant: &str, now: Ms) -> Result<Option<(Money, i64)>>;
+    /// Forgets a type of notification; false if there was none. Chains that have begun go on.
+    async fn delete_notification_type(&self, tenant: &str, name: &str) -> Result<bool>;
+    /// Forgets the texts of a type; false if there were none.
+    async fn delete_notification_template(&self, tenant: &str, name: &str) -> Result<bool>;
+    /// Forgets a list; false if there was none.
+    async fn delete_list(&self, tenant: &str, name: &str) -> Result<bool>;
+    /// Sets what a tenant's notifications may be booked at in a day (UTC).
+    async fn put_notification_caps(&self, tenant: &str, caps: DailyCaps) -> Result<()>;
+    /// Those caps.
+    async fn notification_caps(&self, tenant: &str) -> Result<DailyCaps>;
+    /// What is booked today (UTC) in a currency, of all or of one channel, in millionths.
+    async fn booked_today(&self, tenant: &str, channel: Option<Channel>, currency: &str, now: Ms) -> Result<i64>;
     /// Begins chains of a `notify` whose turn has come, a bounded number.
     async fn spread_notification(&self, tenant: &str, id: OperationId, now: Ms) -> Result<()>;
     /// Moves the chains whose wait is over, a bounded number. Says how many.
@@ -321,8 +331,8 @@ pub trait Store: Send + Sync {
     async fn give_up_step(&self, tenant: &str, id: OperationId, now: Ms) -> Result<()>;
     /// One person's chain, of whichever tenant.
     async fn notification(&self, id: Uuid) -> Result<Option<NotificationRow>>;
-    /// The chain that an operation is a step of.
-    async fn notification_of_step(&self, tenant: &str, id: OperationId) -> Result<Option<Uuid>>;
+    /// What an operation of ours is to which chain.
+    async fn part_of_chain(&self, tenant: &str, id: OperationId) -> Result<Option<ChainPart>>;
     /// The chains of one `notify`, by account, after one.
     async fn notifications(
         &self,
@@ -339,4 +349,6 @@ pub trait Store: Send + Sync {
     async fn signal_notification(&self, tenant: &str, id: Uuid, signal: Signal, now: Ms) -> Result<bool>;
     /// What became of notifications since a time, by type and channel.
     async fn notification_figures(&self, tenant: &str, kind: Option<String>, since: Ms) -> Result<Vec<ChainFigures>>;
+    /// What they cost against an SMS to everybody, by type and currency.
+    async fn notification_savings(&self, tenant: &str, kind: Option<String>, since: Ms) -> Result<Vec<ChainSavings>>;
 }

@@ -4,7 +4,7 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use tarishi_core::{DeviceState, NewOperation};
-use tarishi_sandbox::{Adapter, Call, CallbackFault, Fault, LedgerEntry};
+use tarishi_sandbox::{Adapter, Call, CallbackFault, Effect, Fault, LedgerEntry};
 use tarishi_server::{app::DEFAULT_TENANT, store::NotificationRow};
 
 use super::{
@@ -122,8 +122,12 @@ async fn what_no_phone_confirms_comes_by_whatsapp_and_by_nothing_after_that() {
     let record = ended(&desk, record.id).await;
     assert_eq!(record.state, DeviceState::Succeeded, "{:?}", record.problem);
     assert_eq!(record.outcome.unwrap()["channel"], "whatsapp");
-    let order: Vec<Adapter> = world.hosted.sandbox.ledger().into_iter().map(|entry| entry.adapter).collect();
-    assert_eq!(order, [Adapter::Push, Adapter::Whatsapp]);
+    eventually("the push is taken back", async || world.hosted.sandbox.ledger().len() == 3).await;
+    let ledger = world.hosted.sandbox.ledger();
+    let order: Vec<(Adapter, Effect)> = ledger.iter().map(|entry| (entry.adapter, entry.effect)).collect();
+    let (push, whatsapp) = ((Adapter::Push, Effect::Message), (Adapter::Whatsapp, Effect::Message));
+    assert_eq!(order, [push, whatsapp, (Adapter::Push, Effect::Retraction)]);
+    assert_eq!((&ledger[2].to, &ledger[2].request_id), (&ledger[0].to, &ledger[0].request_id), "of the same phone and mark");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -201,6 +205,32 @@ async fn what_a_notification_lacks_is_told_when_it_comes() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_tenant_decided_is_read_as_it_was_written_and_can_be_forgotten() {
+    let world = World::start().await;
+    closed(&world, [600, 600, 600]).await;
+    put(&world, "lists/class-4b", &json!({ "members": ["amina"] })).await;
+    let kes = |amount: &str| json!({ "amount": amount, "currency": "KES" });
+    let caps = json!({ "daily_cap": kes("900.00"), "daily_cap_by_channel": { "sms": kes("1.00") }, "daily_cap_per_person": kes("5.00") });
+    put(&world, "notifications/settings", &caps).await;
+    let key = world.key("school", &["notifications", "recipients"]).await;
+    let ask = async |method: Method, path: &str| {
+        let request = world.http.request(method, format!("{}/api/v2/{path}", world.url())).bearer_auth(&key);
+        let answer = request.send().await.unwrap();
+        (answer.status(), answer.json::<Value>().await.unwrap_or_default())
+    };
+    assert_eq!(ask(Method::GET, "notifications/settings").await.1, caps);
+    let today = ask(Method::GET, "notifications/stats").await.1["today"].clone();
+    assert_eq!(today[0], json!({ "channel": null, "cap": kes("900.00"), "booked": "KES 0.00" }));
+    assert_eq!((&today[1]["channel"], today.as_array().unwrap().len()), (&json!("sms"), 2));
+    for path in ["notifications/types/closed", "notifications/templates/closed", "lists/class-4b"] {
+        assert_eq!(ask(Method::GET, path).await.0, StatusCode::OK, "{path}");
+        assert_eq!(ask(Method::DELETE, path).await.0, StatusCode::NO_CONTENT, "{path}");
+        assert_eq!(ask(Method::GET, path).await.0, StatusCode::NOT_FOUND, "{path}");
+        assert_eq!(ask(Method::DELETE, path).await.0, StatusCode::NOT_FOUND, "{path}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn each_part_of_the_chain_s_api_asks_for_its_scope() {
     let world = World::start().await;
     let routes = [
@@ -208,13 +238,17 @@ async fn each_part_of_the_chain_s_api_asks_for_its_scope() {
         (Method::GET, "notifications/types/closed", "notifications"),
         (Method::PUT, "notifications/templates/closed", "notifications"),
         (Method::GET, "notifications/templates/closed", "notifications"),
+        (Method::DELETE, "notifications/types/closed", "notifications"),
+        (Method::DELETE, "notifications/templates/closed", "notifications"),
         (Method::PUT, "notifications/settings", "notifications"),
+        (Method::GET, "notifications/settings", "notifications"),
         (Method::GET, "notifications/stats", "notifications"),
         (Method::PUT, "recipients/amina", "recipients"),
         (Method::GET, "recipients/amina", "recipients"),
         (Method::DELETE, "recipients/amina", "recipients"),
         (Method::PUT, "lists/class", "recipients"),
         (Method::GET, "lists/class", "recipients"),
+        (Method::DELETE, "lists/class", "recipients"),
     ];
     let device = world.token("amina", &["*:*"]).await;
     let other = world.key("school", &["*:*", "devices", "logs:read", "subscriptions"]).await;

@@ -3,7 +3,7 @@
 use std::{collections::HashMap, fmt};
 
 use serde_json::Value;
-use tarishi_sandbox::{Adapter, LedgerEntry};
+use tarishi_sandbox::{Adapter, Effect, LedgerEntry};
 
 use super::{Shown, people::Person, school::PRICES};
 use crate::harness::Result;
@@ -85,7 +85,7 @@ pub(super) fn audit(people: &[Person], shown: &Shown, ledger: &[LedgerEntry]) ->
 fn seen(ledger: &[LedgerEntry]) -> HashMap<String, usize> {
     let mut seen: HashMap<String, std::collections::HashSet<String>> = HashMap::new();
     let mut counts = HashMap::new();
-    for entry in ledger {
+    for entry in ledger.iter().filter(|entry| entry.effect == Effect::Message) {
         let to = entry.to.as_deref().unwrap_or_default().trim_start_matches('+');
         match entry.adapter {
             // A phone shows pushes of one mark once.

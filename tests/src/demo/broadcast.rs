@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use reqwest::{Client, Method};
 use serde_json::{Value, json};
-use tarishi_sandbox::{Adapter, Call, Fault, LedgerEntry};
+use tarishi_sandbox::{Adapter, Call, Effect, Fault, LedgerEntry};
 use tokio::time::{Instant, sleep};
 
 use super::{
@@ -96,8 +96,19 @@ pub(super) async fn broadcast(stage: &Stage) -> Result<bool> {
         sleep(Duration::from_millis(300)).await;
     };
     let stats = backend.ask(Method::GET, "notifications/stats?type=closed", &json!({})).await?;
-    let sent: Vec<LedgerEntry> = stage.sandbox.ledger().into_iter().skip(before).collect();
-    Ok(table(&parents, &shown, &stats, &sent))
+    let silent = parents.iter().filter(|parent| parent.has == Has::SilentApp).count();
+    let sent = loop {
+        let sent: Vec<LedgerEntry> = stage.sandbox.ledger().into_iter().skip(before).collect();
+        if count(&sent, Effect::Retraction) >= silent || Instant::now() > end {
+            break sent;
+        }
+        sleep(Duration::from_millis(100)).await;
+    };
+    Ok(table(&parents, &shown, &stats, &sent) & (count(&sent, Effect::Retraction) == silent))
+}
+
+fn count(sent: &[LedgerEntry], effect: Effect) -> usize {
+    sent.iter().filter(|entry| entry.effect == effect).count()
 }
 
 fn parents() -> Vec<Parent> {
@@ -185,9 +196,15 @@ fn table(parents: &[Parent], shown: &Value, stats: &Value, sent: &[LedgerEntry])
         good &= messages == 1 + usize::from(parent.has == Has::SilentApp);
     }
     let reached: Vec<String> = reached.iter().map(|(channel, count)| format!("{count} by {channel}")).collect();
-    more(&format!("reached {}; {} messages at the providers", reached.join(", "), sent.len()));
+    let (messages, retractions) = (count(sent, Effect::Message), count(sent, Effect::Retraction));
+    more(&format!(
+        "reached {}; {messages} messages at the providers, {retractions} pushes taken back since WhatsApp was first",
+        reached.join(", ")
+    ));
     let late =
         |name: &str| stats["channels"].as_array().into_iter().flatten().filter_map(|row| row[name].as_u64()).sum::<u64>();
+    let saved = &stats["types"][0];
+    more(&format!("an SMS to each would have cost {}: {} saved", saved["all_sms"], saved["saved"]));
     more(&format!(
         "cost {}; arrived after another channel had begun: {}",
         shown["outcome"]["cost"],
@@ -200,6 +217,9 @@ fn table(parents: &[Parent], shown: &Value, stats: &Value, sent: &[LedgerEntry])
 }
 
 fn is_to(entry: &LedgerEntry, parent: &Parent) -> bool {
+    if entry.effect != Effect::Message {
+        return false;
+    }
     let to = entry.to.as_deref().unwrap_or_default();
     to.trim_start_matches('+') == &parent.phone[1..] || to == format!("fcm-of-{}", parent.account)
 }

@@ -168,7 +168,7 @@ fn mark(entry: &LedgerEntry) -> Option<Mark> {
             let path = entry.path.clone().filter(|path| !path.ends_with('/'))?;
             Some(Mark::Named { effect: "file", name: path })
         }
-        Effect::MoneyOut | Effect::Deleted | Effect::Enrolment | Effect::Grade => None,
+        Effect::MoneyOut | Effect::Deleted | Effect::Enrolment | Effect::Grade | Effect::Retraction => None,
     }
 }
 

@@ -6,7 +6,7 @@ use super::{check_text, invalid};
 use crate::{Audience, Code, Listed, Notify, NotifyTo, Problem, PushSend, limits};
 
 /// Keys of `data` that are the providers' own, or ours.
-pub(crate) const RESERVED: [&str; 7] = ["from", "message_type", "aps", "ntf", "rt", "title", "body"];
+pub(crate) const RESERVED: [&str; 8] = ["from", "message_type", "aps", "ntf", "rt", "retract", "title", "body"];
 
 pub(super) fn check(send: PushSend) -> Result<PushSend, Problem> {
     check_audience(&send.to)?;

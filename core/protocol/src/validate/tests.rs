@@ -171,7 +171,7 @@ fn a_push_that_no_provider_would_take_is_refused_with_its_field() {
     assert_eq!(swap(r#"{"user":""}"#, ""), named("invalid_value", "payload.to.user"));
     assert_eq!(swap(r#"{"list":[]}"#, ""), named("invalid_value", "payload.to.list"));
     assert_eq!(swap(r#"{"list":["a",""]}"#, ""), named("invalid_value", "payload.to.list[1]"));
-    for name in ["from", "message_type", "google.c", "gcm.n.e", "aps", "ntf", "title", ""] {
+    for name in ["from", "message_type", "google.c", "gcm.n.e", "aps", "ntf", "rt", "retract", "title", ""] {
         let data = format!(r#","data":{{"{name}":"x"}}"#);
         assert_eq!(swap(user, &data), named("invalid_value", &format!("payload.data.{name}")));
     }

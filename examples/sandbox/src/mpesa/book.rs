@@ -77,7 +77,13 @@ impl Book {
                         payment.reversed_by = Some(receipt);
                     }
                 }
-                Effect::Message | Effect::File | Effect::Deleted | Effect::Enrolment | Effect::Course | Effect::Grade => {}
+                Effect::Message
+                | Effect::File
+                | Effect::Deleted
+                | Effect::Enrolment
+                | Effect::Course
+                | Effect::Grade
+                | Effect::Retraction => {}
             }
         }
         book

@@ -72,10 +72,13 @@ fn check(headers: &HeaderMap, token: &str, body: &[u8]) -> Result<Shown, &'stati
     if header(headers, "apns-topic") != Some(APNS_BUNDLE_ID) {
         return Err("BadTopic");
     }
-    if header(headers, "apns-push-type") != Some("alert") {
-        return Err("InvalidPushType");
-    }
-    if !header(headers, "apns-priority").is_none_or(|priority| matches!(priority, "10" | "5" | "1")) {
+    let in_background = match header(headers, "apns-push-type") {
+        Some("alert") => false,
+        Some("background") => true,
+        Some(_) | None => return Err("InvalidPushType"),
+    };
+    let priority = header(headers, "apns-priority").unwrap_or("10");
+    if !matches!(priority, "10" | "5" | "1") || in_background && priority == "10" {
         return Err("BadPriority");
     }
     if header(headers, "apns-expiration").is_some_and(|seconds| seconds.parse::<i64>().is_err()) {
@@ -89,7 +92,11 @@ fn check(headers: &HeaderMap, token: &str, body: &[u8]) -> Result<Shown, &'stati
     let alert = &body["aps"]["alert"];
     let words = |name: &str| alert[name].as_str().unwrap_or_default();
     let mark = if collapse.is_empty() { body["ntf"].as_str().unwrap_or_default() } else { collapse };
-    Ok(Shown { to: token.to_owned(), text: format!("{}\n{}", words("title"), words("body")), mark: mark.to_owned() })
+    if in_background && (!alert.is_null() || body["aps"]["content-available"] != 1) {
+        return Err("InvalidPushType");
+    }
+    let text = format!("{}\n{}", words("title"), words("body"));
+    Ok(Shown { to: token.to_owned(), text, mark: mark.to_owned(), retracts: in_background && body["retract"].is_string() })
 }
 
 /// A refusal as Apple writes it. `Unregistered:old` is one that Apple has known for long.

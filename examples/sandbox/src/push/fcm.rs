@@ -81,9 +81,11 @@ fn check(message: &Value) -> Result<Shown, &'static str> {
     if !android["priority"].as_str().is_none_or(|word| matches!(word, "high" | "normal")) {
         return Err("message.android.priority");
     }
-    let tag = android["notification"]["tag"].as_str().or_else(|| message["data"]["ntf"].as_str());
+    let named = ["ntf", "retract"].into_iter().find_map(|name| message["data"][name].as_str());
+    let tag = android["notification"]["tag"].as_str().or(named);
     let mark = tag.unwrap_or_default().to_owned();
-    Ok(Shown { to: (*to).to_owned(), text: format!("{title}\n{words}"), mark })
+    let retracts = message["data"]["retract"].is_string() && message["notification"].is_null();
+    Ok(Shown { to: (*to).to_owned(), text: format!("{title}\n{words}"), mark, retracts })
 }
 
 /// An error as FCM writes it; some come without its own detail, and those mean another thing.

@@ -39,6 +39,8 @@ struct Shown {
     text: String,
     /// By which a phone tells a repeat.
     mark: String,
+    /// Nothing is shown: what the phone shows with this mark goes.
+    retracts: bool,
 }
 
 impl Shown {
@@ -49,7 +51,7 @@ impl Shown {
             text_sha256: Some(hex_sha256(self.text.as_bytes())),
             provider_id: Some(id.to_owned()),
             request_id: Some(self.mark.clone()),
-            ..LedgerEntry::new(Adapter::Push, Effect::Message)
+            ..LedgerEntry::new(Adapter::Push, if self.retracts { Effect::Retraction } else { Effect::Message })
         });
     }
 

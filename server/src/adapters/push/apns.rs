@@ -50,7 +50,7 @@ pub(super) fn request(
         .http2_request(Method::POST, &format!("{host}/3/device/{}", target.token))
         .header(header::AUTHORIZATION, format!("bearer {token}"))
         .header("apns-topic", config.topic)
-        .header("apns-push-type", "alert")
+        .header("apns-push-type", push.apns_push_type())
         .header("apns-priority", push.apns_priority())
         .header("apns-expiration", push.expiration.to_string())
         .header("apns-collapse-id", &push.mark)

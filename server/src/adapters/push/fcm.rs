@@ -78,14 +78,16 @@ pub(super) fn message(config: &Fcm<'_>, push: &Push<'_>, target: &PushTarget) ->
         android["collapse_key"] = json!(key);
     }
     let headers = json!({
-        "apns-priority": push.apns_priority(), "apns-push-type": "alert", "apns-expiration": push.expiration.to_string(),
+        "apns-priority": push.apns_priority(), "apns-push-type": push.apns_push_type(), "apns-expiration": push.expiration.to_string(),
         "apns-collapse-id": push.mark,
     });
     let mut message = json!({
         "apns": { "headers": headers, "payload": { "aps": push.aps(), "ntf": push.ntf } },
         "data": push.data(),
     });
-    if config.shown_by_app {
+    if push.retracts {
+        message["apns"]["payload"] = json!({ "aps": push.aps(), "retract": push.ntf });
+    } else if config.shown_by_app {
         // Data alone wakes the app in every state; it draws what it is given.
         message["data"]["title"] = json!(push.send.title);
         message["data"]["body"] = json!(push.send.body);

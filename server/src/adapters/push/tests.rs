@@ -1,6 +1,7 @@
 //! The providers' tables, row by row, our requests beside recorded ones, and whole calls against a scripted provider.
 
 mod recorded;
+mod retract;
 mod steps;
 mod tables;
 mod tokens;

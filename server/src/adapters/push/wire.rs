@@ -21,11 +21,14 @@ pub(super) struct Push<'a> {
     /// When it is worth nothing any more, in Unix seconds; 0 = now or never.
     pub(super) expiration: i64,
     pub(super) high: bool,
+    /// What a phone shows of it is to go; nothing is shown.
+    pub(super) retracts: bool,
 }
 
 impl<'a> Push<'a> {
     pub(super) fn of(call: &Call<'a>, send: &'a PushSend, default_ttl_s: u32) -> Self {
         let ntf = call.notification.map_or(call.operation_id.0, |chain| chain.id).simple().to_string();
+        let retracts = call.notification.is_some_and(|chain| chain.retracts);
         let ttl_s = i64::from(send.ttl_s.unwrap_or(default_ttl_s));
         let end = call.first_opened_at.timestamp().saturating_add(ttl_s);
         Self {
@@ -33,8 +36,9 @@ impl<'a> Push<'a> {
             // A repeat lives no longer than the first try would have.
             ttl_s: (end - call.now.timestamp()).clamp(0, ttl_s),
             expiration: if ttl_s == 0 { 0 } else { end },
-            high: send.priority.unwrap_or(PushPriority::High) == PushPriority::High,
+            high: !retracts && send.priority.unwrap_or(PushPriority::High) == PushPriority::High,
             receipt_token: call.notification.map(|chain| chain.receipt_token.as_str()),
+            retracts,
             send,
             ntf,
         }
@@ -42,15 +46,27 @@ impl<'a> Push<'a> {
 
     /// `aps` as Apple reads it, directly or through FCM.
     pub(super) fn aps(&self) -> Value {
+        if self.retracts {
+            return json!({ "content-available": 1 });
+        }
         let alert = json!({ "title": self.send.title, "body": self.send.body });
         json!({ "alert": alert, "sound": "default", "mutable-content": 1 })
     }
 
-    /// The app's data with our id: texts only.
+    /// The app's data with our id: texts only. Of what is taken back the id alone, and under another name: an app that does not
+    /// know of it must not take it for a notification.
     pub(super) fn data(&self) -> Map<String, Value> {
+        if self.retracts {
+            return Map::from_iter([("retract".to_owned(), Value::from(self.ntf.as_str()))]);
+        }
         let own = [("ntf", Some(self.ntf.as_str())), ("rt", self.receipt_token)];
         let own = own.into_iter().filter_map(|(name, text)| Some((name.to_owned(), Value::from(text?))));
         self.send.data_texts().into_iter().map(|(name, text)| (name, Value::from(text))).chain(own).collect()
+    }
+
+    /// What Apple calls it. One that shows nothing must be called so, and be of less than the highest priority.
+    pub(super) fn apns_push_type(&self) -> &'static str {
+        if self.retracts { "background" } else { "alert" }
     }
 
     /// Apple's number for how urgent it is.

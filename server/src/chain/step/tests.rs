@@ -98,7 +98,9 @@ fn an_unknown_answer_is_followed_after_half_of_the_wait_or_all_of_it() {
     let unknown = [delivery(0, Standing::Uncertain { since: START + 10 * S }, None, 0)];
     assert_eq!(at(&route("escalate"), &unknown, 10), Next::Wait { until: START + 160 * S });
     assert_eq!(at(&route("escalate"), &unknown, 160), Next::Send { leg: 1 });
-    assert_eq!(at(&route("wait"), &unknown, 160), Next::Wait { until: START + 300 * S });
+    for all_of_it in ["wait", "resend_once"] {
+        assert_eq!(at(&route(all_of_it), &unknown, 160), Next::Wait { until: START + 300 * S });
+    }
 }
 
 #[test]

@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 
 use tarishi_protocol::{Code, Problem, limits};
+use uuid::Uuid;
 
-use super::{Source, Texts, WhatsappText, engine};
+use super::{Source, Texts, WhatsappText, engine, with_id};
 use crate::chain::Channel;
 
 /// Bytes of one text before it is filled in, at most.
@@ -94,7 +95,8 @@ impl Texts {
         }
         let every =
             Channel::ALL.into_iter().flat_map(|channel| self.locales(channel).into_iter().map(move |locale| (channel, locale)));
-        every.into_iter().try_for_each(|(channel, locale)| self.render(channel, Some(locale), &self.sample).map(drop))
+        let sample = with_id(&self.sample, Uuid::nil());
+        every.into_iter().try_for_each(|(channel, locale)| self.render(channel, Some(locale), &sample).map(drop))
     }
 }
 

@@ -6,8 +6,9 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use tarishi_protocol::{Code, Problem, limits};
+use uuid::Uuid;
 
-use super::{PushText, SmsText, Texts, WhatsappText, engine};
+use super::{PushText, SmsText, Texts, WhatsappText, engine, with_id};
 use crate::{adapters::sms, chain::Channel};
 
 /// Parts of one SMS, at most.
@@ -94,7 +95,7 @@ impl Texts {
     }
 
     fn preview_one(&self, channel: Channel, locale: &str) -> Preview {
-        let (rendered, problem) = match self.render(channel, Some(locale), &self.sample) {
+        let (rendered, problem) = match self.render(channel, Some(locale), &with_id(&self.sample, Uuid::nil())) {
             Ok(rendered) => (Some(rendered), None),
             Err(problem) => (None, Some(problem)),
         };

@@ -56,11 +56,16 @@ pub(super) fn all() -> Map<String, Value> {
         ),
         ("NotificationFigures", notification_figures()),
         (
+            "NotificationSavings",
+            object(&[("type", text()), ("told", count()), ("all_sms", text()), ("cost", text()), ("saved", text())]),
+        ),
+        (
             "NotificationStats",
             object(&[
                 ("since", time()),
                 ("channels", list("NotificationFigures")),
-                ("today", maybe(&object(&[("daily_cap", json!({ "type": "object" })), ("booked", text())]))),
+                ("types", list("NotificationSavings")),
+                ("today", json!({ "type": "array", "items": booked_today() })),
             ]),
         ),
         ("ListShown", object(&[("name", text()), ("members", texts()), ("updated_at", time())])),
@@ -124,7 +129,12 @@ fn notification_figures() -> Value {
         ("cost", texts()),
         ("cost_per_delivered", json!({ "type": "object", "additionalProperties": { "type": "string" } })),
         ("estimated", count()),
+        ("suggested_wait_s", maybe(&count())),
     ])
+}
+
+fn booked_today() -> Value {
+    object(&[("channel", maybe(&text())), ("cap", json!({ "type": "object" })), ("booked", text())])
 }
 
 fn enrolled() -> Value {

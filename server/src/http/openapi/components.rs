@@ -7,11 +7,11 @@ use tarishi_protocol::{Cancellation, Problem, SyncRequest, SyncResponse, schema}
 use super::answers;
 use crate::{
     adapters::registry,
-    chain::{Recipient, Route, Texts},
+    chain::{DailyCaps, Recipient, Route, Texts},
     http::{
         devices::{Enrol, PushToken},
         integrations::ChangeBody,
-        notifications::{ChainSettings, NotificationReceived},
+        notifications::NotificationReceived,
         operations::Decision,
         recipients::List,
         subscriptions::Subscribe,
@@ -31,7 +31,7 @@ pub(super) fn add(document: &mut Value) {
     register::<Route>(&mut taken, &mut all, "Route");
     register::<Texts>(&mut taken, &mut all, "Texts");
     register::<Recipient>(&mut taken, &mut all, "Recipient");
-    register::<ChainSettings>(&mut taken, &mut all, "ChainSettings");
+    register::<DailyCaps>(&mut taken, &mut all, "DailyCaps");
     register::<NotificationReceived>(&mut taken, &mut all, "NotificationReceived");
     register::<List>(&mut taken, &mut all, "List");
     all.extend(taken.take_definitions(true));

@@ -187,6 +187,15 @@ pub struct DeliveryRow {
     pub estimated: bool,
 }
 
+/// What an operation of the server's own is to a chain.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct ChainPart {
+    /// The chain's id.
+    pub chain: Uuid,
+    /// It takes the chain's push back; otherwise it is one of its steps.
+    pub retracts: bool,
+}
+
 /// What a device, an app's extension or a backend says of a notification.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Signal {
@@ -196,6 +205,21 @@ pub enum Signal {
     Opened,
     /// What it is about is done.
     Done,
+}
+
+/// What notifications of one type cost in one currency, and what an SMS to each person would have.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct ChainSavings {
+    /// The type.
+    pub kind: String,
+    /// ISO 4217.
+    pub currency: String,
+    /// People to whom anything was sent.
+    pub told: u64,
+    /// An SMS to each of them, at its tariff, in millionths.
+    pub all_sms: i64,
+    /// What is booked, in millionths.
+    pub cost: i64,
 }
 
 /// Figures of one type and channel.

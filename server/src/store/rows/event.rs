@@ -25,8 +25,11 @@ pub const ADAPTER_DEGRADED: &str = "adapter.degraded";
 /// It answers again.
 pub const ADAPTER_RECOVERED: &str = "adapter.recovered";
 
+/// What notifications of a day are booked at has come near a cap, or to it.
+pub const NOTIFICATIONS_BUDGET: &str = "notifications.budget";
+
 /// Every type of event.
-pub const EVENT_TYPES: [&str; 9] = [
+pub const EVENT_TYPES: [&str; 10] = [
     OPERATION_SUCCEEDED,
     OPERATION_FAILED,
     OPERATION_UNRESOLVED,
@@ -36,6 +39,7 @@ pub const EVENT_TYPES: [&str; 9] = [
     MESSAGE_RECEIVED,
     ADAPTER_DEGRADED,
     ADAPTER_RECOVERED,
+    NOTIFICATIONS_BUDGET,
 ];
 
 /// Hex digits of an event's id.

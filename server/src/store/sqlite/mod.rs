@@ -24,6 +24,7 @@ mod map;
 mod meta;
 mod oauth;
 mod order;
+mod own;
 mod push;
 mod read;
 mod refunds;

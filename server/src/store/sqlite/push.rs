@@ -4,7 +4,7 @@ use rusqlite::{Connection, Row, params};
 use tarishi_protocol::Audience;
 
 use super::sealed;
-use crate::store::{PushTokenRow, Result};
+use crate::store::{Ms, PushTokenRow, Result};
 
 /// Devices that one push goes to, at most.
 const TARGETS_MAX: i64 = 1_000;
@@ -51,6 +51,15 @@ pub(super) fn targets(conn: &Connection, tenant: &str, to: &Audience) -> Result<
     let mut statement = conn.prepare_cached(&sql)?;
     let rows = statement.query_map(params![tenant, super::map::to_json(&wanted)?], token_row)?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+/// How many phones of a person take notifications, and of how many anything was heard since a time.
+pub(super) fn phones(conn: &Connection, tenant: &str, account: &str, since: Ms) -> Result<(u32, u32)> {
+    let sql = "SELECT count(*), count(CASE WHEN max(t.registered_at, d.last_seen) > ?3 THEN 1 END) \
+               FROM push_tokens t JOIN devices d ON d.tenant_id = t.tenant_id AND d.device_id = t.device_id \
+               WHERE t.tenant_id = ?1 AND d.account = ?2 AND d.revoked_at IS NULL";
+    let mut statement = conn.prepare_cached(sql)?;
+    Ok(statement.query_row(params![tenant, account, since], |row| Ok((row.get(0)?, row.get(1)?)))?)
 }
 
 fn token_row(row: &Row<'_>) -> rusqlite::Result<PushTokenRow> {

@@ -5,7 +5,7 @@ use rusqlite::Connection;
 use crate::store::{Error, Result};
 
 /// Each entry brings the file from the version of its place to the next.
-const MIGRATIONS: [&str; 10] = [
+const MIGRATIONS: [&str; 11] = [
     include_str!("migrations/0001_tables.sql"),
     include_str!("migrations/0002_oauth.sql"),
     include_str!("migrations/0003_push_tokens.sql"),
@@ -16,6 +16,7 @@ const MIGRATIONS: [&str; 10] = [
     include_str!("migrations/0008_adopted.sql"),
     include_str!("migrations/0009_noted.sql"),
     include_str!("migrations/0010_chain.sql"),
+    include_str!("migrations/0011_caps.sql"),
 ];
 
 /// Brings the file to the current schema, in one transaction a step.

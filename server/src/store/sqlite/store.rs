@@ -3,19 +3,20 @@
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
-use tarishi_protocol::{Audience, Cancellation, Money, OperationId, Receipt, SyncResponse};
+use tarishi_protocol::{Audience, Cancellation, OperationId, Receipt, SyncResponse};
 use uuid::Uuid;
 
 use super::{
     SqliteStore, accounts, chain, dispatch, events, exchange, feed, integrations, oauth, push, read, sealed, settle,
     subscriptions, upkeep, webhooks,
 };
+use crate::chain::{Channel, DailyCaps, caps::Scope};
 use crate::store::{
-    ApiKeyRow, AttemptFilter, AttemptRow, AuthTokenRow, ChainFigures, DeliveryRow, DeviceRow, EventPage, EventRow, EventState,
-    ExchangeOutcome, Figures, GrantStatus, Intake, IntegrationRow, LaneRow, Lease, ListRow, MESSAGE_RECEIVED, Ms,
-    NotificationRow, OAuthGrantRow, OAuthStateRow, Open, Opened, OperationFilter, OperationRow, PushTokenRow, RecipientRow,
-    Result, Retention, SealedRow, Settle, Settled, Signal, Store, Submission, SubscriptionRow, TemplateRow, TenantRow,
-    TokenRow, TypeRow, VerdictRow, WebhookEventRow, WebhookRow,
+    ApiKeyRow, AttemptFilter, AttemptRow, AuthTokenRow, ChainFigures, ChainPart, ChainSavings, DeliveryRow, DeviceRow,
+    EventPage, EventRow, EventState, ExchangeOutcome, Figures, GrantStatus, Intake, IntegrationRow, LaneRow, Lease, ListRow,
+    MESSAGE_RECEIVED, Ms, NotificationRow, OAuthGrantRow, OAuthStateRow, Open, Opened, OperationFilter, OperationRow,
+    PushTokenRow, RecipientRow, Result, Retention, SealedRow, Settle, Settled, Signal, Store, Submission, SubscriptionRow,
+    TemplateRow, TenantRow, TokenRow, TypeRow, VerdictRow, WebhookEventRow, WebhookRow,
 };
 
 #[async_trait]
@@ -477,18 +478,33 @@ impl Store for SqliteStore {
         self.read(|conn| chain::list(conn, tenant, name)).await
     }
 
-    async fn put_daily_cap(&self, tenant: &str, cap: Option<Money>) -> Result<()> {
-        let tenant = tenant.to_owned();
-        self.writer.write(move |conn| chain::put_daily_cap(conn, &tenant, cap.as_ref())).await
+    async fn delete_notification_type(&self, tenant: &str, name: &str) -> Result<bool> {
+        let (tenant, name) = (tenant.to_owned(), name.to_owned());
+        self.writer.write(move |conn| chain::delete_type(conn, &tenant, &name)).await
     }
 
-    async fn daily_cap(&self, tenant: &str, now: Ms) -> Result<Option<(Money, i64)>> {
-        self.read(|conn| {
-            let Some(cap) = chain::daily_cap(conn, tenant)? else { return Ok(None) };
-            let spent = chain::spent_today(conn, tenant, cap.currency(), now)?;
-            Ok(Some((cap, spent)))
-        })
-        .await
+    async fn delete_notification_template(&self, tenant: &str, name: &str) -> Result<bool> {
+        let (tenant, name) = (tenant.to_owned(), name.to_owned());
+        self.writer.write(move |conn| chain::delete_template(conn, &tenant, &name)).await
+    }
+
+    async fn delete_list(&self, tenant: &str, name: &str) -> Result<bool> {
+        let (tenant, name) = (tenant.to_owned(), name.to_owned());
+        self.writer.write(move |conn| chain::delete_list(conn, &tenant, &name)).await
+    }
+
+    async fn put_notification_caps(&self, tenant: &str, caps: DailyCaps) -> Result<()> {
+        let tenant = tenant.to_owned();
+        self.writer.write(move |conn| chain::put_caps(conn, &tenant, &caps)).await
+    }
+
+    async fn notification_caps(&self, tenant: &str) -> Result<DailyCaps> {
+        self.read(|conn| chain::caps(conn, tenant)).await
+    }
+
+    async fn booked_today(&self, tenant: &str, channel: Option<Channel>, currency: &str, now: Ms) -> Result<i64> {
+        let scope = channel.map_or(Scope::All, Scope::Channel);
+        self.read(|conn| chain::booked_today(conn, tenant, scope, currency, now)).await
     }
 
     async fn spread_notification(&self, tenant: &str, id: OperationId, now: Ms) -> Result<()> {
@@ -513,8 +529,8 @@ impl Store for SqliteStore {
         self.read(|conn| chain::notification_of_any(conn, id)).await
     }
 
-    async fn notification_of_step(&self, tenant: &str, id: OperationId) -> Result<Option<Uuid>> {
-        self.read(|conn| chain::notification_of_step(conn, tenant, id)).await
+    async fn part_of_chain(&self, tenant: &str, id: OperationId) -> Result<Option<ChainPart>> {
+        self.read(|conn| chain::part_of(conn, tenant, id)).await
     }
 
     async fn notifications(
@@ -542,5 +558,9 @@ impl Store for SqliteStore {
 
     async fn notification_figures(&self, tenant: &str, kind: Option<String>, since: Ms) -> Result<Vec<ChainFigures>> {
         self.read(|conn| chain::figures(conn, tenant, kind.as_deref(), since)).await
+    }
+
+    async fn notification_savings(&self, tenant: &str, kind: Option<String>, since: Ms) -> Result<Vec<ChainSavings>> {
+        self.read(|conn| chain::savings(conn, tenant, kind.as_deref(), since)).await
     }
 }

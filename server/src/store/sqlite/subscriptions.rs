@@ -5,13 +5,16 @@
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde_json::json;
-use tarishi_protocol::{Fingerprint, OnFailure, Operation, OperationId, Payload};
+use tarishi_protocol::{OperationId, Payload};
 
-use super::{intake, map, sealed};
+use super::{
+    map,
+    own::{self, Own},
+    sealed,
+};
 use crate::{
     adapters::event,
-    clock::date,
-    store::{Actor, Checked, Error, EventRow, Evidence, Ms, OperationRow, Preview, Result, SubscriptionRow},
+    store::{Actor, EventRow, Evidence, Ms, OperationRow, Result, SubscriptionRow},
 };
 
 /// A delivery that could not begin for this long after its event is too old: a dead letter. In milliseconds.
@@ -82,42 +85,21 @@ pub(super) fn fan_out(conn: &Connection, event: &EventRow) -> Result<()> {
 }
 
 fn deliver(conn: &Connection, event: &EventRow, subscription: &str) -> Result<()> {
-    let desk =
-        intake::Desk { tenant: &event.tenant, account: event::ACCOUNT, actor: Actor::Event, device: None, now: event.at };
-    let adapter = event::adapter_of(subscription);
     let payload = json!({ "event": event.seq });
-    let text = payload.to_string();
-    let unfit = |error: &dyn std::fmt::Display| Error::Damaged(format!("a delivery: {error}"));
-    let operation = Operation {
+    let own = Own {
+        tenant: &event.tenant,
+        account: event::ACCOUNT,
+        actor: Actor::Event,
         id: OperationId::generate(),
-        idempotency_key: format!("{subscription}:{}", event.seq),
-        ordering_key: None,
-        on_failure: OnFailure::Continue,
-        adapter: adapter.clone(),
-        action: event::DELIVER.to_owned(),
-        version: 1,
-        payload: serde_json::value::RawValue::from_string(text.clone()).map_err(|error| unfit(&error))?,
-        blobs: Vec::new(),
-        after: None,
-        created_at: date(event.at),
-        age_ms: 0,
-        age_exact: true,
-        queued_after: None,
-        ttl_ms: None,
-        held_before: false,
-        retry_of: None,
-        extra: std::collections::BTreeMap::new(),
-    };
-    let checked = Checked {
-        fingerprint: Fingerprint::of(&adapter, event::DELIVER, &text).map_err(|error| unfit(&error))?,
-        operation,
+        key: format!("{subscription}:{}", event.seq),
+        adapter: &event::adapter_of(subscription),
+        action: event::DELIVER,
+        text: payload.to_string(),
         payload: Payload::Free(payload),
-        exclusive: None,
         correlation: None,
         expires_at: event.at + DELIVER_WITHIN_MS,
-        enqueued_at: event.at,
     };
-    intake::verdict(conn, &desk, &Preview::Take(Box::new(checked)), false).map(drop)
+    own::take(conn, own, event.at)
 }
 
 fn row_of(row: &Row<'_>) -> Result<SubscriptionRow> {

@@ -6,14 +6,14 @@ use uuid::Uuid;
 
 use super::{
     super::{map, read},
-    book,
+    book, costs, retract,
     rows::{self, Broadcast},
     send::{self, Wanted},
     spread,
 };
 use crate::{
     chain::{
-        Channel, Facts, Recipient,
+        Channel, Facts, Recipient, Route, Uncertain,
         quiet::Quiet,
         step::{self, Delivery, Next, Scene, Skip, Standing},
     },
@@ -84,6 +84,9 @@ fn move_on(conn: &Connection, stage: &Stage, now: Ms) -> Result<bool> {
         Next::Skip { leg, why } => {
             give_up(conn, stage, now)?;
             send::skip(conn, &stage.row, &stage.broadcast, leg, why.as_str(), now)?;
+            if let Some(rule) = stage.broadcast.route.channels.get(leg) {
+                costs::reached(conn, &stage.row.tenant, rule.channel, why, now)?;
+            }
             return Ok(true);
         }
         Next::Wait { until } => look_at(conn, &stage.row, until)?,
@@ -121,8 +124,11 @@ fn load(conn: &Connection, tenant: &str, id: Uuid, now: Ms) -> Result<Option<Sta
 fn decide(conn: &Connection, stage: &Stage, now: Ms) -> Result<Next> {
     let deliveries = stage.deliveries.iter().map(|row| standing(conn, stage, row, now)).collect::<Result<Vec<_>>>()?;
     let route = &stage.broadcast.route;
-    let closed =
+    let mut closed =
         route.channels.iter().map(|leg| closed(conn, stage, leg.channel, leg.wait_ms(), now)).collect::<Result<Vec<_>>>()?;
+    if stage.facts.fresh == 0 {
+        leave_out_stale(route, &mut closed);
+    }
     let zone = stage.recipient.time_zone.as_deref();
     let scene = Scene {
         route,
@@ -133,12 +139,13 @@ fn decide(conn: &Connection, stage: &Stage, now: Ms) -> Result<Next> {
         spent_micros: stage.row.spent,
     };
     let next = step::next(&scene, now);
-    // The tenant's own cap is looked at last: it wants a look into the books.
+    // The tenant's own caps are looked at last: they want a look into the books.
     if let Next::Send { leg } = next
-        && let Some(cost) = route.channels.get(leg).and_then(crate::chain::Leg::cost)
-        && !send::fits_today(conn, &stage.row.tenant, &cost, now)?
+        && let Some(rule) = route.channels.get(leg)
+        && let Some(cost) = rule.cost()
+        && let Some(why) = costs::passed(conn, &stage.row, rule.channel, &cost, now)?
     {
-        return Ok(Next::Skip { leg, why: Skip::DailyBudget });
+        return Ok(Next::Skip { leg, why });
     }
     Ok(next)
 }
@@ -189,6 +196,16 @@ fn standing_of(conn: &Connection, operation: &OperationRow) -> Result<Standing> 
     })
 }
 
+/// Phones of which nothing was heard for long cost a wait for nothing; but they are better than nothing.
+fn leave_out_stale(route: &Route, closed: &mut [Option<Skip>]) {
+    let push = route.channels.iter().position(|leg| leg.channel == Channel::Push);
+    let Some(push) = push.filter(|push| closed.get(*push) == Some(&None)) else { return };
+    let another = closed.iter().enumerate().any(|(leg, why)| leg > push && why.is_none());
+    if another && route.fallback_allowed {
+        closed[push] = Some(Skip::Stale);
+    }
+}
+
 /// Why a channel is of no use now.
 fn closed(conn: &Connection, stage: &Stage, channel: Channel, wait: Ms, now: Ms) -> Result<Option<Skip>> {
     let route = &stage.broadcast.route;
@@ -212,8 +229,11 @@ fn give_up(conn: &Connection, stage: &Stage, now: Ms) -> Result<()> {
 
 fn end(conn: &Connection, stage: &Stage, state: ChainState, leg: Option<usize>, now: Ms) -> Result<()> {
     give_up(conn, stage, now)?;
-    let channel = leg.and_then(|leg| stage.deliveries.iter().find(|row| row.leg == leg)).map(|row| row.channel.as_str());
-    end_as(conn, &stage.row, state, channel, None, now)
+    let by = leg.and_then(|leg| stage.deliveries.iter().find(|row| row.leg == leg)).map(|row| row.channel);
+    if state == ChainState::Succeeded && by != Some(Channel::Push) {
+        retract::retract(conn, &stage.row, &stage.deliveries, now)?;
+    }
+    end_as(conn, &stage.row, state, by.map(Channel::as_str), None, now)
 }
 
 /// Ends a chain, and its `notify` if it was the last.
@@ -233,25 +253,20 @@ pub(super) fn end_as(
 
 /// Whether a step may be called: asked in *open*, in the transaction that makes it `calling`.
 pub(in super::super) fn wanted(conn: &Connection, operation: &OperationRow, now: Ms) -> Result<Wanted> {
-    let Some((id, leg)) = rows::step_of(conn, &operation.tenant, operation.id)? else { return Ok(Wanted::No) };
+    let Some((id, leg)) = rows::step_of(conn, &operation.tenant, operation.id)? else {
+        return match retract::chain_of(conn, &operation.tenant, operation.id)? {
+            Some(chain) if retract::is_wanted(conn, &operation.tenant, chain)? => Ok(Wanted::Yes),
+            Some(_) | None => Ok(Wanted::No),
+        };
+    };
     let Some(stage) = load(conn, &operation.tenant, id, now)? else { return Ok(Wanted::No) };
     let last = stage.deliveries.last().is_some_and(|last| last.leg == leg && last.over_at.is_none());
     if stage.row.state != ChainState::Active || !last {
         return Ok(Wanted::No);
     }
     match decide(conn, &stage, now)? {
-        // Its turn is still its own. It may have waited into quiet hours.
-        Next::Wait { .. } => {
-            let zone = stage.recipient.time_zone.as_deref();
-            let quiet = stage.broadcast.route.quiet_hours.as_ref().filter(|quiet| quiet.rule == Quiet::Defer);
-            match quiet.and_then(|quiet| quiet.ends(zone, now)).filter(|_| operation.first_opened_at.is_none()) {
-                Some(until) => {
-                    hold(conn, &stage, until, now)?;
-                    Ok(Wanted::Later { at: until })
-                }
-                None => Ok(Wanted::Yes),
-            }
-        }
+        // Its turn is still its own.
+        Next::Wait { until } => held_up(conn, &stage, operation, until, now),
         // The wait is over, or something arrived: the chain goes on without it.
         Next::Send { .. }
         | Next::Skip { .. }
@@ -262,6 +277,24 @@ pub(in super::super) fn wanted(conn: &Connection, operation: &OperationRow, now:
         | Next::DeadlinePassed
         | Next::Dropped => Ok(Wanted::No),
     }
+}
+
+/// What keeps a step from its call although its turn is its own: quiet hours that it has waited into; or it may have been sent
+/// before, and is not to be sent again.
+fn held_up(conn: &Connection, stage: &Stage, operation: &OperationRow, until: Ms, now: Ms) -> Result<Wanted> {
+    if operation.first_opened_at.is_none() {
+        let zone = stage.recipient.time_zone.as_deref();
+        let quiet = stage.broadcast.route.quiet_hours.as_ref().filter(|quiet| quiet.rule == Quiet::Defer);
+        let Some(until) = quiet.and_then(|quiet| quiet.ends(zone, now)) else { return Ok(Wanted::Yes) };
+        hold(conn, stage, until, now)?;
+        return Ok(Wanted::Later { at: until });
+    }
+    // A phone shows a repeated push once.
+    if operation.adapter == Channel::Push.as_str() || read::certainly_nothing_done(conn, operation)? {
+        return Ok(Wanted::Yes);
+    }
+    let again = stage.broadcast.route.on_uncertain == Uncertain::ResendOnce && operation.attempts <= 1;
+    Ok(if again { Wanted::Yes } else { Wanted::Later { at: until } })
 }
 
 /// Quiet hours began before the step could: it waits for their end, and the chain's clock stands.

@@ -3,11 +3,14 @@
 use std::collections::BTreeMap;
 
 use rusqlite::{Connection, OptionalExtension, params};
-use tarishi_protocol::{Audience, Phone};
+use tarishi_protocol::Phone;
 
 use super::super::{map, push};
 use crate::{
-    chain::{Channel, Facts, Recipient, people::UNREACHABLE_MS},
+    chain::{
+        Channel, Facts, Recipient,
+        people::{STALE_MS, UNREACHABLE_MS},
+    },
     store::{Error, ListRow, Ms, RecipientRow, Result, TemplateRow, TypeRow},
 };
 
@@ -26,6 +29,24 @@ pub(in super::super) fn notification_type(conn: &Connection, tenant: &str, name:
         Ok(TypeRow { tenant: tenant.to_owned(), name: name.to_owned(), route: from_json(&route)?, updated_at })
     };
     found.map(read).transpose()
+}
+
+/// Forgets a type; false if there was none.
+pub(in super::super) fn delete_type(conn: &Connection, tenant: &str, name: &str) -> Result<bool> {
+    let sql = "DELETE FROM notification_types WHERE tenant_id = ?1 AND name = ?2";
+    Ok(conn.prepare_cached(sql)?.execute([tenant, name])? == 1)
+}
+
+/// Forgets the texts of a type; false if there were none.
+pub(in super::super) fn delete_template(conn: &Connection, tenant: &str, name: &str) -> Result<bool> {
+    let sql = "DELETE FROM notification_templates WHERE tenant_id = ?1 AND name = ?2";
+    Ok(conn.prepare_cached(sql)?.execute([tenant, name])? == 1)
+}
+
+/// Forgets a list; false if there was none.
+pub(in super::super) fn delete_list(conn: &Connection, tenant: &str, name: &str) -> Result<bool> {
+    let sql = "DELETE FROM lists WHERE tenant_id = ?1 AND name = ?2";
+    Ok(conn.prepare_cached(sql)?.execute([tenant, name])? == 1)
 }
 
 pub(in super::super) fn put_template(conn: &Connection, row: &TemplateRow) -> Result<()> {
@@ -106,7 +127,7 @@ pub(in super::super) fn list(conn: &Connection, tenant: &str, name: &str) -> Res
 /// What the book says of a person; somebody who is not in it has phones with the app at most.
 pub(super) fn person(conn: &Connection, tenant: &str, account: &str, now: Ms) -> Result<(Recipient, Facts)> {
     let recipient = recipient(conn, tenant, account)?.map(|row| row.recipient).unwrap_or_default();
-    let devices = push::targets(conn, tenant, &Audience::User(account.to_owned()))?.len();
+    let (devices, fresh) = push::phones(conn, tenant, account, now - STALE_MS)?;
     let sql = "SELECT channel, reason FROM recipient_facts WHERE tenant_id = ?1 AND account = ?2 AND fact_until > ?3";
     let mut statement = conn.prepare_cached(sql)?;
     let rows =
@@ -116,7 +137,7 @@ pub(super) fn person(conn: &Connection, tenant: &str, account: &str, now: Ms) ->
         let (word, reason) = row?;
         unreachable.extend(Channel::from_word(&word).map(|channel| (channel, reason)));
     }
-    Ok((recipient, Facts { devices: u32::try_from(devices).unwrap_or(u32::MAX), unreachable }))
+    Ok((recipient, Facts { devices, fresh, unreachable }))
 }
 
 /// A provider said that a person cannot be reached by a channel.

@@ -3,8 +3,12 @@
 use std::collections::BTreeMap;
 
 use rusqlite::{Connection, params};
+use tarishi_protocol::Money;
 
-use crate::store::{ChainFigures, Ms, Result};
+use crate::{
+    chain::Cost,
+    store::{ChainFigures, ChainSavings, Ms, Result},
+};
 
 /// Figures since a time, of one type or of all.
 pub(in super::super) fn figures(conn: &Connection, tenant: &str, kind: Option<&str>, since: Ms) -> Result<Vec<ChainFigures>> {
@@ -92,4 +96,37 @@ fn times(conn: &Connection, tenant: &str, kind: Option<&str>, since: Ms, all: &m
         (figures.p50_ms, figures.p95_ms) = (p50, p95);
     }
     Ok(())
+}
+
+/// What each type cost against an SMS to everybody whom anything was sent to: of types whose route names an SMS's tariff.
+pub(in super::super) fn savings(conn: &Connection, tenant: &str, kind: Option<&str>, since: Ms) -> Result<Vec<ChainSavings>> {
+    let sql = "SELECT n.kind, json_extract(l.value, '$.tariff'), count(*) FROM notifications n \
+               JOIN broadcasts b ON b.tenant_id = n.tenant_id AND b.operation_id = n.operation_id, json_each(b.route, '$.channels') l \
+               WHERE n.tenant_id = ?1 AND n.created_at >= ?2 AND (?3 IS NULL OR n.kind = ?3) \
+               AND json_extract(l.value, '$.channel') = 'sms' AND json_extract(l.value, '$.tariff') IS NOT NULL \
+               AND EXISTS (SELECT 1 FROM deliveries d WHERE d.tenant_id = n.tenant_id \
+               AND d.notification_id = n.notification_id AND d.operation_id IS NOT NULL) GROUP BY 1, 2";
+    let mut statement = conn.prepare_cached(sql)?;
+    let rows = statement.query_map(params![tenant, since, kind], |row| {
+        Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?, row.get::<_, i64>(2)?))
+    })?;
+    let mut all: BTreeMap<(String, String), ChainSavings> = BTreeMap::new();
+    for row in rows {
+        let (kind, tariff, people) = row?;
+        let tariff = Cost::of(&super::book::from_json::<Money>(&tariff)?);
+        let sums = all.entry((kind.clone(), tariff.currency.clone())).or_default();
+        (sums.kind, sums.currency) = (kind, tariff.currency);
+        sums.told += people.unsigned_abs();
+        sums.all_sms = sums.all_sms.saturating_add(tariff.micros.saturating_mul(people));
+    }
+    let mut costs_of = All::new();
+    costs(conn, tenant, kind, since, &mut costs_of)?;
+    for ((kind, _), figures) in costs_of {
+        for (currency, micros) in figures.cost {
+            if let Some(sums) = all.get_mut(&(kind.clone(), currency)) {
+                sums.cost = sums.cost.saturating_add(micros);
+            }
+        }
+    }
+    Ok(all.into_values().collect())
 }

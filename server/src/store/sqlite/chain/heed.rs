@@ -7,7 +7,7 @@ use tarishi_protocol::{Code, State};
 use super::{
     super::map,
     advance::{self, number},
-    book, rows, send,
+    book, costs, rows, send,
 };
 use crate::{
     chain::{Cost, Reach, people},
@@ -72,7 +72,7 @@ fn bill(conn: &Connection, row: &NotificationRow, delivery: &DeliveryRow, billed
         Billed::Cost(cost) => cost.clone(),
     };
     let known = delivery.currency.as_deref() == Some(&cost.currency) && delivery.cost == cost.micros && !delivery.estimated;
-    if known { Ok(()) } else { send::book_cost(conn, row, delivery, &cost) }
+    if known { Ok(()) } else { costs::settle(conn, row, delivery, &cost) }
 }
 
 /// A message reached the person by this delivery: a phone or a person said so.

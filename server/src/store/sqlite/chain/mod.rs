@@ -6,8 +6,10 @@
 
 mod advance;
 mod book;
+mod costs;
 mod figures;
 mod heed;
+mod retract;
 mod rows;
 mod send;
 mod signals;
@@ -15,9 +17,10 @@ mod spread;
 
 pub(super) use advance::{due, next_due, wanted};
 pub(super) use book::*;
-pub(super) use figures::figures;
+pub(super) use costs::{booked_today, caps, put_caps};
+pub(super) use figures::{figures, savings};
 pub(super) use heed::{given_up, heed};
-pub(super) use rows::{deliveries, notification_of_any, notification_of_step, notifications_of};
-pub(super) use send::{Wanted, daily_cap, end_unsent, put_daily_cap, spent_today};
+pub(super) use rows::{deliveries, notification_of_any, notifications_of, part_of};
+pub(super) use send::{Wanted, end_unsent};
 pub(super) use signals::{replied, signal, signals_of_device};
 pub(super) use spread::{counts, spread, sweep};

@@ -4,10 +4,10 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use tarishi_protocol::OperationId;
 use uuid::Uuid;
 
-use super::super::map;
+use super::{super::map, retract};
 use crate::{
     chain::{Channel, Reach, Route, Texts},
-    store::{ChainState, DeliveryRow, Error, NotificationRow, Result},
+    store::{ChainPart, ChainState, DeliveryRow, Error, NotificationRow, Result},
 };
 
 const NOTIFICATION: &str = "tenant_id, notification_id, operation_id, account, kind, state, channel, reason, spent, created_at, \
@@ -112,9 +112,12 @@ pub(in super::super) fn deliveries(conn: &Connection, tenant: &str, id: Uuid) ->
     rows.collect()
 }
 
-/// The chain that an operation is a step of.
-pub(in super::super) fn notification_of_step(conn: &Connection, tenant: &str, id: OperationId) -> Result<Option<Uuid>> {
-    Ok(step_of(conn, tenant, id)?.map(|(id, _)| id))
+/// The chain that an operation is of: as a step, or to take its push back.
+pub(in super::super) fn part_of(conn: &Connection, tenant: &str, id: OperationId) -> Result<Option<ChainPart>> {
+    if let Some((chain, _)) = step_of(conn, tenant, id)? {
+        return Ok(Some(ChainPart { chain, retracts: false }));
+    }
+    Ok(retract::chain_of(conn, tenant, id)?.map(|chain| ChainPart { chain, retracts: true }))
 }
 
 /// The chain and the leg that an operation is a step of.

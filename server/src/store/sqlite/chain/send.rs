@@ -1,30 +1,33 @@
-//! A step: the operation that sends one message by one channel, what it is booked at, and its withdrawal.
+//! A step: the operation that sends one message by one channel, and its withdrawal.
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, params};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
-use tarishi_protocol::{
-    Code, Fingerprint, Money, OnFailure, Operation, OperationId, Payload, Problem, State, check_payload, limits::PUSH_TTL_S_MAX,
-};
+use tarishi_protocol::{Code, OperationId, Payload, Problem, State, check_payload, limits::PUSH_TTL_S_MAX};
 use uuid::Uuid;
 
 use super::{
-    super::{intake, map, order, read},
+    super::{
+        map, order,
+        own::{self, Own},
+        read,
+    },
     advance::number,
+    costs::{self, DAY_MS},
     rows::Broadcast,
 };
 use crate::{
-    chain::{Channel, Cost, Leg, Priority, Recipient, texts::Rendered},
-    clock::date,
-    store::{Actor, Checked, DeliveryRow, Error, Ms, NotificationRow, OperationRow, Preview, Result},
+    chain::{
+        Channel, Leg, Priority, Recipient,
+        texts::{Rendered, with_id},
+    },
+    store::{Actor, DeliveryRow, Ms, NotificationRow, OperationRow, Result},
 };
 
 /// The account of steps: no account of a tenant has this name, so nobody can take their keys.
-const ACCOUNT: &str = "";
+pub(super) const ACCOUNT: &str = "";
 /// The action of all channels.
 const SEND: &str = "send";
-/// Milliseconds of a day.
-const DAY_MS: Ms = 86_400_000;
 /// By how much urgent steps go before others of their lane, in milliseconds.
 const URGENT_MS: Ms = 3_600_000;
 
@@ -72,13 +75,9 @@ pub(super) fn send(
     let id = id_of(row.id, leg);
     insert(conn, row, leg, rule, Some(id), None, now)?;
     if let Some(cost) = rule.cost() {
-        spend(conn, &row.tenant, &cost.currency, cost.micros, now)?;
-        let sql = "UPDATE notifications SET spent = spent + ?3 WHERE tenant_id = ?1 AND notification_id = ?2";
-        conn.prepare_cached(sql)?.execute(params![row.tenant, row.id.as_bytes(), cost.micros])?;
+        costs::reserve(conn, row, rule.channel, &cost, now)?;
     }
-    let checked = operation(row, id, leg, rule, text, typed, now)?;
-    let desk = intake::Desk { tenant: &row.tenant, account: ACCOUNT, actor: Actor::Notification, device: None, now };
-    intake::verdict(conn, &desk, &Preview::Take(Box::new(checked)), false)?;
+    take(conn, row, leg, rule, text, typed, now)?;
     if broadcast.route.priority == Priority::Urgent {
         let sql = "UPDATE operations SET next_at = ?3 WHERE tenant_id = ?1 AND operation_id = ?2 AND state = 'ready'";
         conn.prepare_cached(sql)?.execute(params![row.tenant, id.as_bytes(), now - URGENT_MS])?;
@@ -129,7 +128,7 @@ fn insert(
 }
 
 /// The id of a step: of its chain and leg, whoever begins it.
-fn id_of(notification: Uuid, leg: usize) -> OperationId {
+pub(super) fn id_of(notification: Uuid, leg: usize) -> OperationId {
     let digest = Sha256::new().chain_update(notification.as_bytes()).chain_update(leg.to_be_bytes()).finalize();
     let mut bytes = [0; 16];
     bytes.copy_from_slice(&digest[..16]);
@@ -142,7 +141,8 @@ fn payload(
     recipient: &Recipient,
     rule: &Leg,
 ) -> core::result::Result<Value, Problem> {
-    let rendered = broadcast.texts.render(rule.channel, recipient.locale.as_deref(), &broadcast.data)?;
+    let data = with_id(&broadcast.data, row.id);
+    let rendered = broadcast.texts.render(rule.channel, recipient.locale.as_deref(), &data)?;
     let number = |channel| {
         let missing = || Problem::new(Code::MissingField, "the person has no number").with_field("phone");
         recipient.number(channel).ok_or_else(missing)
@@ -162,44 +162,34 @@ fn payload(
     })
 }
 
-fn operation(
+/// Takes a step as an operation.
+fn take(
+    conn: &Connection,
     row: &NotificationRow,
-    id: OperationId,
     leg: usize,
     rule: &Leg,
     text: String,
     payload: Payload,
     now: Ms,
-) -> Result<Checked> {
-    let unfit = |error: &dyn std::fmt::Display| Error::Damaged(format!("a step: {error}"));
-    let adapter = rule.channel.as_str();
-    let fingerprint = Fingerprint::of(adapter, SEND, &text).map_err(|error| unfit(&error))?;
-    let operation = Operation {
-        id,
-        idempotency_key: format!("{}:{leg}", row.id.simple()),
-        ordering_key: None,
-        on_failure: OnFailure::Continue,
-        adapter: adapter.to_owned(),
-        action: SEND.to_owned(),
-        version: 1,
-        payload: serde_json::value::RawValue::from_string(text).map_err(|error| unfit(&error))?,
-        blobs: Vec::new(),
-        after: None,
-        created_at: date(now),
-        age_ms: 0,
-        age_exact: true,
-        queued_after: None,
-        ttl_ms: None,
-        held_before: false,
-        retry_of: None,
-        extra: std::collections::BTreeMap::new(),
-    };
+) -> Result<()> {
     // As the adapters of messages say: whoever it is for.
     let correlation = if let Payload::MessageSend(send) = &payload { send.to.0.first() } else { None };
     let correlation = correlation.map(|to| to.as_str().to_owned());
-    // Not begun after its wait; quiet hours may put it off by a day.
-    let expires_at = now + rule.wait_ms() + DAY_MS;
-    Ok(Checked { fingerprint, operation, payload, exclusive: None, correlation, expires_at, enqueued_at: now })
+    let own = Own {
+        tenant: &row.tenant,
+        account: ACCOUNT,
+        actor: Actor::Notification,
+        id: id_of(row.id, leg),
+        key: format!("{}:{leg}", row.id.simple()),
+        adapter: rule.channel.as_str(),
+        action: SEND,
+        text,
+        payload,
+        correlation,
+        // Not begun after its wait; quiet hours may put it off by a day.
+        expires_at: now + rule.wait_ms() + DAY_MS,
+    };
+    own::take(conn, own, now)
 }
 
 /// Takes back a step that was not sent. One that may have been sent is not asked for again (`wanted`).
@@ -225,66 +215,4 @@ pub(in super::super) fn end_unsent(conn: &Connection, operation: &OperationRow, 
     }
     let detail = format!("{why}; an earlier call may have sent it");
     order::end(conn, operation, State::Failed, Some(Problem::new(Code::OutcomeUnknown, detail)), now)
-}
-
-/// The tenant's cap of a day; none = no cap.
-pub(in super::super) fn daily_cap(conn: &Connection, tenant: &str) -> Result<Option<Money>> {
-    let sql = "SELECT daily_cap FROM notification_settings WHERE tenant_id = ?1";
-    let text: Option<Option<String>> = conn.prepare_cached(sql)?.query_row([tenant], |row| row.get(0)).optional()?;
-    text.flatten().map(|text| super::book::from_json(&text)).transpose()
-}
-
-/// Sets the tenant's cap of a day.
-pub(in super::super) fn put_daily_cap(conn: &Connection, tenant: &str, cap: Option<&Money>) -> Result<()> {
-    let sql = "INSERT INTO notification_settings (tenant_id, daily_cap) VALUES (?1, ?2) \
-               ON CONFLICT (tenant_id) DO UPDATE SET daily_cap = excluded.daily_cap";
-    conn.prepare_cached(sql)?.execute(params![tenant, cap.map(map::to_json).transpose()?])?;
-    Ok(())
-}
-
-/// What is booked today in a currency, in millionths.
-pub(in super::super) fn spent_today(conn: &Connection, tenant: &str, currency: &str, now: Ms) -> Result<i64> {
-    let sql = "SELECT micros FROM notification_costs WHERE tenant_id = ?1 AND day = ?2 AND currency = ?3";
-    Ok(conn.prepare_cached(sql)?.query_row(params![tenant, now / DAY_MS, currency], |row| row.get(0)).optional()?.unwrap_or(0))
-}
-
-/// One more message of this cost stays under the tenant's cap of the day.
-pub(super) fn fits_today(conn: &Connection, tenant: &str, cost: &Cost, now: Ms) -> Result<bool> {
-    let Some(cap) = daily_cap(conn, tenant)?.map(|cap| Cost::of(&cap)).filter(|cap| cap.currency == cost.currency) else {
-        return Ok(true);
-    };
-    Ok(spent_today(conn, tenant, &cost.currency, now)?.saturating_add(cost.micros) <= cap.micros)
-}
-
-/// Books a cost, or takes one back, on the day on which its step began.
-pub(super) fn spend(conn: &Connection, tenant: &str, currency: &str, micros: i64, begun_at: Ms) -> Result<()> {
-    if micros == 0 {
-        return Ok(());
-    }
-    let sql = "INSERT INTO notification_costs (tenant_id, day, currency, micros) VALUES (?1, ?2, ?3, ?4) \
-               ON CONFLICT (tenant_id, day, currency) DO UPDATE SET micros = micros + excluded.micros";
-    conn.prepare_cached(sql)?.execute(params![tenant, begun_at / DAY_MS, currency, micros])?;
-    Ok(())
-}
-
-/// The cost of a delivery has become known, or is nothing after all.
-pub(super) fn book_cost(conn: &Connection, row: &NotificationRow, delivery: &DeliveryRow, cost: &Cost) -> Result<()> {
-    let booked = delivery.currency.as_deref().unwrap_or(&cost.currency);
-    spend(conn, &row.tenant, booked, -delivery.cost, delivery.begun_at)?;
-    spend(conn, &row.tenant, &cost.currency, cost.micros, delivery.begun_at)?;
-    // The cap is in the tariff's currency: what is told in another one leaves the tariff standing there.
-    if booked == cost.currency {
-        let sql = "UPDATE notifications SET spent = spent + ?3 WHERE tenant_id = ?1 AND notification_id = ?2";
-        conn.prepare_cached(sql)?.execute(params![row.tenant, row.id.as_bytes(), cost.micros - delivery.cost])?;
-    }
-    let sql = "UPDATE deliveries SET currency = ?4, cost = ?5, estimated = 0 \
-               WHERE tenant_id = ?1 AND notification_id = ?2 AND leg = ?3";
-    conn.prepare_cached(sql)?.execute(params![
-        row.tenant,
-        row.id.as_bytes(),
-        number(delivery.leg),
-        cost.currency,
-        cost.micros
-    ])?;
-    Ok(())
 }

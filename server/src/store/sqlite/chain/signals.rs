@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::{
     super::map,
     advance::{self, number},
-    heed, rows, send,
+    heed, retract, rows, send,
 };
 use crate::{
     chain::{Channel, Reach},
@@ -61,12 +61,14 @@ fn finish(conn: &Connection, row: &NotificationRow, reason: &str, now: Ms) -> Re
     if !row.state.may_yet_succeed() {
         return Ok(());
     }
-    if let Some(last) = rows::deliveries(conn, &row.tenant, row.id)?.last() {
+    let deliveries = rows::deliveries(conn, &row.tenant, row.id)?;
+    if let Some(last) = deliveries.last() {
         let sql =
             "UPDATE deliveries SET over_at = coalesce(over_at, ?4) WHERE tenant_id = ?1 AND notification_id = ?2 AND leg = ?3";
         conn.prepare_cached(sql)?.execute(params![row.tenant, row.id.as_bytes(), number(last.leg), now])?;
         send::withdraw(conn, &row.tenant, last, now)?;
     }
+    retract::retract(conn, row, &deliveries, now)?;
     advance::end_as(conn, row, ChainState::Succeeded, None, Some(reason), now)
 }
 

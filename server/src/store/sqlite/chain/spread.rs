@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::{
     super::{apply, caps, feed, map, order},
-    advance, book,
+    advance, book, costs,
     rows::{self, Broadcast},
 };
 use crate::{
@@ -256,5 +256,5 @@ pub(in super::super) fn sweep(conn: &Connection, before: Ms, most: i64) -> Resul
                    AND n.operation_id = b.operation_id) LIMIT ?1)";
         conn.prepare_cached(sql)?.execute([most])?;
     }
-    Ok(count)
+    Ok(count.max(costs::sweep(conn, before, most)?))
 }

@@ -2,6 +2,7 @@
 
 mod costs;
 mod quiet;
+mod retract;
 mod stage;
 
 use std::time::Duration;
@@ -173,6 +174,65 @@ async fn an_unknown_answer_is_followed_after_half_of_the_wait_and_the_message_is
 }
 
 #[tokio::test]
+async fn a_message_that_may_have_been_sent_is_not_sent_again_however_early_its_report_is_overdue() {
+    let stage = Stage::open().await;
+    for kind in ["escalate", "wait"] {
+        stage.kind(kind, json!({ "on_uncertain": kind })).await;
+        let notify = stage.notify(kind, "amina").await;
+        let whatsapp = stage.step(notify, 1).await;
+        let attempt = stage.desk.call(whatsapp).await;
+        stage.fail(whatsapp, attempt, failure(Disposition::Ambiguous)).await;
+        stage.desk.pass(10 * S);
+        stage.overdue(whatsapp).await;
+        assert_eq!(stage.desk.state(whatsapp).await, State::Ready);
+        assert_eq!(stage.desk.open_attempt(whatsapp).await, None, "{kind}");
+        assert_eq!(stage.steps(notify).await, ["push: no_address", "whatsapp"], "its wait is not over: {kind}");
+        stage.pass_and_move(900 * S).await;
+        assert_eq!(stage.steps(notify).await, ["push: no_address", "whatsapp", "sms"], "{kind}");
+        assert_eq!(stage.desk.problem(whatsapp).await, "outcome_unknown");
+    }
+}
+
+#[tokio::test]
+async fn a_type_that_wants_it_has_its_message_sent_a_second_time_and_no_third() {
+    let stage = Stage::open().await;
+    stage.kind("again", json!({ "on_uncertain": "resend_once" })).await;
+    let notify = stage.notify("again", "amina").await;
+    let whatsapp = stage.step(notify, 1).await;
+    for _ in 0..2 {
+        let attempt = stage.desk.call(whatsapp).await;
+        stage.fail(whatsapp, attempt, failure(Disposition::Ambiguous)).await;
+        stage.desk.pass(10 * S);
+        stage.overdue(whatsapp).await;
+    }
+    assert_eq!(stage.desk.open_attempt(whatsapp).await, None, "twice is enough");
+    assert_eq!(stage.steps(notify).await, ["push: no_address", "whatsapp"]);
+    stage.pass_and_move(900 * S).await;
+    assert_eq!(stage.steps(notify).await, ["push: no_address", "whatsapp", "sms"]);
+}
+
+#[tokio::test]
+async fn a_provider_keeps_a_push_no_longer_than_the_chain_waits_for_it() {
+    let stage = Stage::open().await;
+    stage.app("amina", "d1").await;
+    let notify = stage.notify("fees", "amina").await;
+    let payload: serde_json::Value = serde_json::from_str(&stage.desk.row(stage.step(notify, 0).await).await.payload).unwrap();
+    assert_eq!(payload["ttl_s"], 300);
+}
+
+#[tokio::test]
+async fn every_text_may_name_the_notification_by_the_id_that_all_channels_have() {
+    let stage = Stage::open().await;
+    let texts = json!({ "sms": { "en": { "text": "See school.ke/n/{{ ntf }}" } } });
+    stage.texts("fees", texts).await;
+    let notify = stage.notify("fees", "amina").await;
+    assert_eq!(stage.steps(notify).await, ["push: no_text", "whatsapp: no_text", "sms"]);
+    let payload: serde_json::Value = serde_json::from_str(&stage.desk.row(stage.step(notify, 2).await).await.payload).unwrap();
+    let id = stage.people(notify).await[0].id.simple().to_string();
+    assert_eq!(payload["message"], format!("See school.ke/n/{id}"));
+}
+
+#[tokio::test]
 async fn a_push_whose_answer_was_lost_has_its_second_call_before_anything_follows() {
     let stage = Stage::open().await;
     stage.app("amina", "d1").await;
@@ -219,6 +279,25 @@ async fn a_failure_that_is_reported_later_is_followed_at_once_and_what_was_learn
     stage.desk.pass(30 * DAY);
     let later = stage.notify("fees", "amina").await;
     assert_eq!(stage.steps(later).await, ["push: no_address", "whatsapp"], "believed for thirty days");
+}
+
+#[tokio::test]
+async fn a_phone_of_which_nothing_was_heard_for_thirty_days_is_left_out_where_there_is_another_way() {
+    let stage = Stage::open().await;
+    stage.app("amina", "d2").await;
+    stage.desk.pass(30 * DAY - 1);
+    let notify = stage.notify("fees", "amina").await;
+    assert_eq!(stage.steps(notify).await, ["push"]);
+    stage.desk.pass(1);
+    let notify = stage.notify("fees", "amina").await;
+    assert_eq!(stage.steps(notify).await, ["push: stale", "whatsapp"]);
+    stage.person("amina", json!({})).await;
+    let notify = stage.notify("fees", "amina").await;
+    assert_eq!(stage.steps(notify).await, ["push"], "better than nothing");
+    stage.person("amina", json!({ "phone": "+254712000001" })).await;
+    stage.app("amina", "d2").await;
+    let notify = stage.notify("fees", "amina").await;
+    assert_eq!(stage.steps(notify).await, ["push"], "it was heard of again");
 }
 
 #[tokio::test]

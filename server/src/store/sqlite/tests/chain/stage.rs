@@ -49,8 +49,7 @@ impl Stage {
         ] });
         route.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         let route = serde_json::from_value::<crate::chain::Route>(route).unwrap().complete().unwrap();
-        let (tenant, updated_at) = (T.to_owned(), self.desk.now());
-        let row = TypeRow { tenant: tenant.clone(), name: name.to_owned(), route, updated_at };
+        let row = TypeRow { tenant: T.to_owned(), name: name.to_owned(), route, updated_at: self.desk.now() };
         self.desk.store.put_notification_type(row).await.unwrap();
         let texts = json!({
             "push": { "en": { "title": "Fees", "body": "{{ amount }} for {{ pupil }}" } },
@@ -58,12 +57,14 @@ impl Stage {
             "sms": { "en": { "text": "Fees of {{ amount }} for {{ pupil }}" }, "sw": { "text": "Karo ya {{ pupil }}: {{ amount }}" } },
             "sample": { "amount": "KES 100", "pupil": "Zawadi" },
         });
-        let texts = serde_json::from_value(texts).unwrap();
-        self.desk
-            .store
-            .put_notification_template(TemplateRow { tenant, name: name.to_owned(), texts, updated_at })
-            .await
-            .unwrap();
+        self.texts(name, texts).await;
+    }
+
+    pub(super) async fn texts(&self, name: &str, texts: Value) {
+        let texts: crate::chain::Texts = serde_json::from_value(texts).unwrap();
+        texts.check().unwrap();
+        let row = TemplateRow { tenant: T.to_owned(), name: name.to_owned(), texts, updated_at: self.desk.now() };
+        self.desk.store.put_notification_template(row).await.unwrap();
     }
 
     pub(super) async fn person(&self, account: &str, recipient: Value) {
