@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, OpenFlags, config::DbConfig};
 
 use crate::{Error, error::is_corrupt};
 
@@ -135,6 +135,7 @@ pub(crate) fn open_reader(path: &Path) -> Result<Connection, Error> {
     connection.pragma_update(None, "query_only", true)?;
     // It moves the log into the file, so its syncs must be as good as the writer's.
     sync_fully(&connection)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     connection.set_prepared_statement_cache_capacity(64);
     Ok(connection)
 }
@@ -147,6 +148,8 @@ pub(crate) fn prepare(connection: &Connection) -> rusqlite::Result<()> {
     connection.query_row(&format!("PRAGMA wal_autocheckpoint = {}", super::checkpoint::PAGES_MAX), [], |_| Ok(()))?;
     connection.pragma_update(None, "temp_store", "MEMORY")?;
     connection.query_row("PRAGMA journal_size_limit = 8388608", [], |_| Ok(()))?;
+    // A statement is planned once: otherwise anew at each use that a partial index might serve, whatever is bound.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     connection.set_prepared_statement_cache_capacity(128);
     Ok(())
 }

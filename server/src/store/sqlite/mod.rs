@@ -74,7 +74,8 @@ impl SqliteStore {
             let reader = Connection::open_with_flags(path, flags)?;
             reader.busy_timeout(std::time::Duration::from_secs(30))?;
             reader.pragma_update(None, "query_only", 1)?;
-            reader.set_prepared_statement_cache_capacity(64);
+            schema::plan_once(&reader)?;
+            reader.set_prepared_statement_cache_capacity(128);
             readers.push(reader);
         }
         Ok(Self {

@@ -309,6 +309,12 @@ pub(super) fn lapse(conn: &Connection, tenant: &str, id: OperationId, now: Ms) -
     }
 }
 
+/// The first time at which something not begun becomes too old.
+pub(super) fn next_expiry(conn: &Connection) -> Result<Option<Ms>> {
+    let sql = "SELECT min(expires_at) FROM operations WHERE state IN ('held', 'ready')";
+    Ok(conn.prepare_cached(sql)?.query_row([], |row| row.get(0))?)
+}
+
 pub(super) fn expire_due(conn: &Connection, now: Ms) -> Result<usize> {
     let sql = format!(
         "SELECT o.tenant_id, o.operation_id FROM operations o WHERE o.state IN ('held', 'ready') AND o.expires_at <= ?1 \

@@ -251,7 +251,8 @@ impl Store for SqliteStore {
 
     async fn claim(&self, tenant: &str, adapter: &str, now: Ms, lease_until: Ms, limit: u32) -> Result<Vec<OperationRow>> {
         let (tenant, adapter) = (tenant.to_owned(), adapter.to_owned());
-        self.writer.write(move |conn| dispatch::claim(conn, &tenant, &adapter, now, lease_until, limit)).await
+        // The power takes the claimant too.
+        self.writer.write_for_now(move |conn| dispatch::claim(conn, &tenant, &adapter, now, lease_until, limit)).await
     }
 
     async fn open_attempt(&self, open: Open) -> Result<Opened> {
@@ -277,6 +278,10 @@ impl Store for SqliteStore {
     }
 
     async fn expire_due(&self, now: Ms) -> Result<usize> {
+        // Most rounds find nothing too old: a look costs no commit.
+        if self.read(settle::next_expiry).await?.is_none_or(|expires| expires > now) {
+            return Ok(0);
+        }
         self.writer.write(move |conn| settle::expire_due(conn, now)).await
     }
 

@@ -1,7 +1,8 @@
 //! One thread owns the writing connection and commits what has queued up together.
 //!
 //! Each command runs in a savepoint of its own, so one that fails undoes itself alone; replies are sent after the commit, so
-//! what was answered is on disk. Synchronous on purpose: a dropped future leaves no transaction half done.
+//! what was answered is on disk. Commands whose loss with the power does no harm may say so: a group of them alone is committed
+//! without waiting for the disk, and comes there with the next group that does. Synchronous on purpose: a dropped future leaves no transaction half done.
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -27,6 +28,8 @@ pub(super) struct Writer {
 
 /// Something to be done in a transaction and answered after it.
 trait Command: Send {
+    /// Its loss with the power does no harm.
+    fn may_be_lost(&self) -> bool;
     /// Does it; false = undo it.
     fn run(&mut self, conn: &Connection) -> bool;
     /// Answers, once it is known whether the group was committed.
@@ -34,12 +37,17 @@ trait Command: Send {
 }
 
 struct Task<T, F> {
+    may_be_lost: bool,
     work: Option<F>,
     result: Result<T>,
     caller: oneshot::Sender<Result<T>>,
 }
 
 impl<T: Send, F: FnOnce(&Connection) -> Result<T> + Send> Command for Task<T, F> {
+    fn may_be_lost(&self) -> bool {
+        self.may_be_lost
+    }
+
     fn run(&mut self, conn: &Connection) -> bool {
         let Some(work) = self.work.take() else { return false };
         self.result = catch_unwind(AssertUnwindSafe(|| work(conn)))
@@ -67,9 +75,26 @@ impl Writer {
         T: Send + 'static,
         F: FnOnce(&Connection) -> Result<T> + Send + 'static,
     {
+        self.queue(false, work).await
+    }
+
+    /// The same for what may be lost when the power fails; never when the process dies.
+    pub(super) async fn write_for_now<T, F>(&self, work: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> Result<T> + Send + 'static,
+    {
+        self.queue(true, work).await
+    }
+
+    async fn queue<T, F>(&self, may_be_lost: bool, work: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> Result<T> + Send + 'static,
+    {
         let queue = self.queue.lock().map_err(|_| Error::Closed)?.clone().ok_or(Error::Closed)?;
         let (caller, answer) = oneshot::channel();
-        let task = Task { work: Some(work), result: Err(Error::Closed), caller };
+        let task = Task { may_be_lost, work: Some(work), result: Err(Error::Closed), caller };
         queue.send(Box::new(task)).await.map_err(|_| Error::Closed)?;
         answer.await.map_err(|_| Error::Closed)?
     }
@@ -88,9 +113,10 @@ impl Writer {
 }
 
 fn run(conn: &Connection, mut commands: mpsc::Receiver<Box<dyn Command>>) {
-    while let Some(first) = commands.blocking_recv() {
+    let (mut behind, mut full) = (None, true);
+    while let Some(first) = behind.take().or_else(|| commands.blocking_recv()) {
         let mut done = Vec::new();
-        let failed = group(conn, first, &mut commands, &mut done).err().map(|error| error.to_string());
+        let failed = group(conn, first, &mut commands, &mut done, &mut behind, &mut full).err().map(|error| error.to_string());
         for command in done {
             command.reply(failed.clone().map_or(Ok(()), |text| Err(Error::Damaged(format!("the commit failed: {text}")))));
         }
@@ -102,9 +128,12 @@ fn group(
     first: Box<dyn Command>,
     commands: &mut mpsc::Receiver<Box<dyn Command>>,
     done: &mut Vec<Box<dyn Command>>,
+    behind: &mut Option<Box<dyn Command>>,
+    full: &mut bool,
 ) -> rusqlite::Result<()> {
+    let wait = !first.may_be_lost();
     let mut next = Some(first);
-    let begun = conn.execute_batch("BEGIN IMMEDIATE");
+    let begun = sync(conn, wait, full).and_then(|()| conn.execute_batch("BEGIN IMMEDIATE"));
     let committed = begun.and_then(|()| {
         while let Some(mut command) = next.take() {
             conn.execute_batch("SAVEPOINT command")?;
@@ -112,6 +141,10 @@ fn group(
             done.push(command);
             conn.execute_batch(if keep { "RELEASE command" } else { "ROLLBACK TO command; RELEASE command" })?;
             next = if done.len() < GROUP_MAX { commands.try_recv().ok() } else { None };
+            // What must not be lost does not join those that may be.
+            if !wait && next.as_ref().is_some_and(|next| !next.may_be_lost()) {
+                *behind = next.take();
+            }
         }
         conn.execute_batch("COMMIT")
     });
@@ -121,6 +154,15 @@ fn group(
         let _ = conn.execute_batch("ROLLBACK");
     }
     committed
+}
+
+/// Whether the next commit waits for the disk; `full` is how the connection stands.
+fn sync(conn: &Connection, wait: bool, full: &mut bool) -> rusqlite::Result<()> {
+    if wait != *full {
+        conn.execute_batch(if wait { "PRAGMA synchronous = FULL" } else { "PRAGMA synchronous = NORMAL" })?;
+        *full = wait;
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -162,5 +204,36 @@ mod tests {
         writer.close();
 
         assert!(matches!(writer.write(|_| Ok(())).await, Err(Error::Closed)));
+    }
+
+    /// How a command finds the connection: 1 commits without the disk, 2 waits for it.
+    fn synchronous(conn: &Connection) -> Result<i64> {
+        Ok(conn.query_row("PRAGMA synchronous", [], |row| row.get(0))?)
+    }
+
+    #[tokio::test]
+    async fn only_what_may_be_lost_is_committed_without_waiting_for_the_disk() {
+        let writer = writer();
+        for _ in 0..2 {
+            assert_eq!(writer.write(synchronous).await.unwrap(), 2);
+            assert_eq!(writer.write_for_now(synchronous).await.unwrap(), 1);
+        }
+    }
+
+    #[tokio::test]
+    async fn what_must_not_be_lost_never_joins_what_may_be_and_what_may_be_joins_anything() {
+        let writer = writer();
+        // The thread is busy while the others queue up behind it.
+        let (go, wait) = std::sync::mpsc::channel::<()>();
+        let busy = writer.write_for_now(move |_| Ok(wait.recv().is_ok()));
+        let lazy = || writer.write_for_now(synchronous);
+        let queue = async { tokio::join!(lazy(), lazy(), writer.write(synchronous), lazy()) };
+        let release = async {
+            tokio::task::yield_now().await;
+            go.send(()).unwrap();
+        };
+        let (busy, (one, two, safe, three), ()) = tokio::join!(busy, queue, release);
+        assert!(busy.unwrap());
+        assert_eq!([one, two, safe, three].map(Result::unwrap), [1, 1, 2, 2]);
     }
 }

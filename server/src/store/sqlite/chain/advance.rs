@@ -1,5 +1,7 @@
 //! Moves one chain on, as the step function says.
 
+use std::rc::Rc;
+
 use rusqlite::{Connection, params};
 use tarishi_protocol::State;
 use uuid::Uuid;
@@ -28,7 +30,7 @@ const MOVES_MAX: usize = 2 * Channel::ALL.len() + 2;
 /// All that is known of one chain.
 struct Stage {
     row: NotificationRow,
-    broadcast: Broadcast,
+    broadcast: Rc<Broadcast>,
     recipient: Recipient,
     facts: Facts,
     deliveries: Vec<DeliveryRow>,
@@ -54,11 +56,27 @@ pub(in super::super) fn next_due(conn: &Connection) -> Result<Option<Ms>> {
 
 /// Moves one chain as far as it goes now.
 pub(super) fn advance(conn: &Connection, tenant: &str, id: Uuid, now: Ms) -> Result<()> {
+    match load(conn, tenant, id, now)? {
+        Some(stage) => go_on(conn, stage, now),
+        None => Ok(()),
+    }
+}
+
+/// Moves a chain of this `notify`, whose route and texts are at hand.
+pub(super) fn advance_of(conn: &Connection, tenant: &str, id: Uuid, broadcast: &Rc<Broadcast>, now: Ms) -> Result<()> {
+    let Some(row) = rows::notification(conn, tenant, id)? else { return Ok(()) };
+    go_on(conn, stage(conn, row, Rc::clone(broadcast), now)?, now)
+}
+
+fn go_on(conn: &Connection, mut stage: Stage, now: Ms) -> Result<()> {
     for _ in 0..MOVES_MAX {
-        let Some(stage) = load(conn, tenant, id, now)? else { return Ok(()) };
         if !move_on(conn, &stage, now)? {
             return Ok(());
         }
+        // A move changes the chain and its deliveries, and nothing else that is known of it.
+        let Some(row) = rows::notification(conn, &stage.row.tenant, stage.row.id)? else { return Ok(()) };
+        stage.deliveries = rows::deliveries(conn, &row.tenant, row.id)?;
+        stage.row = row;
     }
     Ok(())
 }
@@ -116,9 +134,13 @@ fn look_at(conn: &Connection, row: &NotificationRow, until: Ms) -> Result<()> {
 fn load(conn: &Connection, tenant: &str, id: Uuid, now: Ms) -> Result<Option<Stage>> {
     let Some(row) = rows::notification(conn, tenant, id)? else { return Ok(None) };
     let Some(broadcast) = rows::broadcast(conn, tenant, row.operation)? else { return Ok(None) };
-    let (recipient, facts) = book::person(conn, tenant, &row.account, now)?;
-    let deliveries = rows::deliveries(conn, tenant, id)?;
-    Ok(Some(Stage { row, broadcast, recipient, facts, deliveries }))
+    stage(conn, row, Rc::new(broadcast), now).map(Some)
+}
+
+fn stage(conn: &Connection, row: NotificationRow, broadcast: Rc<Broadcast>, now: Ms) -> Result<Stage> {
+    let (recipient, facts) = book::person(conn, &row.tenant, &row.account, now)?;
+    let deliveries = rows::deliveries(conn, &row.tenant, row.id)?;
+    Ok(Stage { row, broadcast, recipient, facts, deliveries })
 }
 
 fn decide(conn: &Connection, stage: &Stage, now: Ms) -> Result<Next> {

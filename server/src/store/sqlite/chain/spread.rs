@@ -1,5 +1,7 @@
 //! `notify` becomes chains, one a person, a bounded number at a time; and ends when they have.
 
+use std::rc::Rc;
+
 use rusqlite::{Connection, OptionalExtension, params};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
@@ -41,7 +43,7 @@ pub(in super::super) fn spread(conn: &Connection, tenant: &str, id: OperationId,
         | State::Failed
         | State::Succeeded => return Ok(()),
     }
-    let Some(broadcast) = rows::broadcast(conn, tenant, id)? else { return Ok(()) };
+    let Some(broadcast) = rows::broadcast(conn, tenant, id)?.map(Rc::new) else { return Ok(()) };
     let (accounts, more) = rows::unspread(conn, tenant, id, SPREAD_MAX)?;
     for account in &accounts {
         start(conn, &row, &broadcast, account, now)?;
@@ -123,7 +125,7 @@ fn id_of(operation: OperationId, account: &str) -> Uuid {
     uuid::Builder::from_random_bytes(bytes).into_uuid()
 }
 
-fn start(conn: &Connection, row: &OperationRow, broadcast: &Broadcast, account: &str, now: Ms) -> Result<()> {
+fn start(conn: &Connection, row: &OperationRow, broadcast: &Rc<Broadcast>, account: &str, now: Ms) -> Result<()> {
     let double = is_double(conn, &row.tenant, broadcast, account, now)?;
     let state = if double { ChainState::Duplicate } else { ChainState::Active };
     let id = id_of(row.id, account);
@@ -142,7 +144,7 @@ fn start(conn: &Connection, row: &OperationRow, broadcast: &Broadcast, account: 
         (!double).then_some(now),
         double.then_some(now)
     ])?;
-    advance::advance(conn, &row.tenant, id, now)
+    advance::advance_of(conn, &row.tenant, id, broadcast, now)
 }
 
 /// The same was sent to the same person a short time ago.
