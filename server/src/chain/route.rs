@@ -113,7 +113,8 @@ pub enum Priority {
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Uncertain {
-    /// The next channel after half of the wait.
+    /// The next channel after half of the wait. Where none is left, the message is sent a second time if its adapter's setting
+    /// allows that.
     #[default]
     Escalate,
     /// The next channel after the whole wait.

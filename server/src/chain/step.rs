@@ -205,11 +205,19 @@ fn over_at(scene: &Scene<'_>, delivery: &Delivery) -> Ms {
         Standing::Queued => scene.deadline_at,
         // A provider that is only tried again and again has half of the time.
         Standing::Retrying => delivery.begun_at.saturating_add(wait / 2),
-        Standing::Uncertain { since } if scene.route.on_uncertain == Uncertain::Escalate => {
+        // With nothing to go on to, the last channel has all of its time.
+        Standing::Uncertain { since } if scene.route.on_uncertain == Uncertain::Escalate && goes_on(scene, delivery.leg) => {
             since.saturating_add(wait / 2).min(delivery.begun_at.saturating_add(wait))
         }
         Standing::Calling | Standing::Taken | Standing::Uncertain { .. } => delivery.begun_at.saturating_add(wait),
     }
+}
+
+/// Whether a channel behind this leg is open.
+#[must_use]
+pub fn goes_on(scene: &Scene<'_>, leg: usize) -> bool {
+    let open = |leg: usize| scene.closed.get(leg).copied().flatten().is_none();
+    scene.route.fallback_allowed && (leg + 1..scene.route.channels.len()).any(open)
 }
 
 /// Whether a provider has closed meanwhile is looked at now and then.

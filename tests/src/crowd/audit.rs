@@ -2,6 +2,7 @@
 
 use std::{collections::HashMap, fmt};
 
+use chrono::{DateTime, Utc};
 use serde_json::Value;
 use tarishi_sandbox::{Adapter, Effect, LedgerEntry};
 
@@ -128,7 +129,7 @@ fn one(person: &Person, told: &Value, counts: [usize; 3], report: &mut Report) {
             }
             continue;
         };
-        if row["begun_at"].as_str() > told["ended_at"].as_str() {
+        if moment(&row["begun_at"]) > moment(&told["ended_at"]) {
             broken(format!("{} began after the end", CHANNELS[leg]));
         }
         let came = matches!(row["reach"].as_str(), Some("delivered" | "read"));
@@ -147,6 +148,10 @@ fn one(person: &Person, told: &Value, counts: [usize; 3], report: &mut Report) {
         }
     }
     report.broken.extend(wrong);
+}
+
+fn moment(text: &Value) -> Option<DateTime<Utc>> {
+    text.as_str()?.parse().ok()
 }
 
 fn money(leg: usize, row: &Value, count: usize, report: &mut Report) {

@@ -104,6 +104,18 @@ fn an_unknown_answer_is_followed_after_half_of_the_wait_or_all_of_it() {
 }
 
 #[test]
+fn an_unknown_answer_of_the_last_open_channel_has_all_of_its_wait() {
+    let rule = route(json!({}));
+    let unknown = [delivery(1, Standing::Uncertain { since: START }, None, 0)];
+    assert_eq!(at(&rule, &unknown, 450), Next::Send { leg: 2 });
+    let closed = [None, None, Some(Skip::NoAddress)];
+    let alone = Scene { closed: &closed, ..scene(&rule, &unknown) };
+    assert_eq!(next(&alone, START + 450 * S), Next::Wait { until: START + 900 * S });
+    let strict = route(json!({ "fallback_allowed": false }));
+    assert_eq!(at(&strict, &unknown, 450), Next::Wait { until: START + 900 * S });
+}
+
+#[test]
 fn a_channel_that_is_closed_is_left_out() {
     let route = route(json!({}));
     let closed = [Some(Skip::NoAddress), None, None];

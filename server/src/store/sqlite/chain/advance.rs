@@ -83,7 +83,7 @@ fn go_on(conn: &Connection, mut stage: Stage, now: Ms) -> Result<()> {
 
 /// One move; false if there is none but to wait.
 fn move_on(conn: &Connection, stage: &Stage, now: Ms) -> Result<bool> {
-    let next = decide(conn, stage, now)?;
+    let (next, _) = decide(conn, stage, now)?;
     if stage.row.state != ChainState::Active {
         // It has ended; what arrives late makes it a success after all.
         if let Next::Succeeded { leg, .. } = next
@@ -143,7 +143,8 @@ fn stage(conn: &Connection, row: NotificationRow, broadcast: Rc<Broadcast>, now:
     Ok(Stage { row, broadcast, recipient, facts, deliveries })
 }
 
-fn decide(conn: &Connection, stage: &Stage, now: Ms) -> Result<Next> {
+/// What follows, and whether a channel is open behind the last one begun.
+fn decide(conn: &Connection, stage: &Stage, now: Ms) -> Result<(Next, bool)> {
     let deliveries = stage.deliveries.iter().map(|row| standing(conn, stage, row, now)).collect::<Result<Vec<_>>>()?;
     let route = &stage.broadcast.route;
     let mut closed =
@@ -161,15 +162,16 @@ fn decide(conn: &Connection, stage: &Stage, now: Ms) -> Result<Next> {
         spent_micros: stage.row.spent,
     };
     let next = step::next(&scene, now);
+    let goes_on = deliveries.last().is_some_and(|last| step::goes_on(&scene, last.leg));
     // The tenant's own caps are looked at last: they want a look into the books.
     if let Next::Send { leg } = next
         && let Some(rule) = route.channels.get(leg)
         && let Some(cost) = rule.cost()
         && let Some(why) = costs::passed(conn, &stage.row, rule.channel, &cost, now)?
     {
-        return Ok(Next::Skip { leg, why });
+        return Ok((Next::Skip { leg, why }, goes_on));
     }
-    Ok(next)
+    Ok((next, goes_on))
 }
 
 /// What its operation says of a delivery.
@@ -288,22 +290,25 @@ pub(in super::super) fn wanted(conn: &Connection, operation: &OperationRow, now:
     }
     match decide(conn, &stage, now)? {
         // Its turn is still its own.
-        Next::Wait { until } => held_up(conn, &stage, operation, until, now),
+        (Next::Wait { until }, goes_on) => held_up(conn, &stage, operation, goes_on, until, now),
         // The wait is over, or something arrived: the chain goes on without it.
-        Next::Send { .. }
-        | Next::Skip { .. }
-        | Next::Defer { .. }
-        | Next::Succeeded { .. }
-        | Next::Unconfirmed { .. }
-        | Next::Exhausted
-        | Next::DeadlinePassed
-        | Next::Dropped => Ok(Wanted::No),
+        (
+            Next::Send { .. }
+            | Next::Skip { .. }
+            | Next::Defer { .. }
+            | Next::Succeeded { .. }
+            | Next::Unconfirmed { .. }
+            | Next::Exhausted
+            | Next::DeadlinePassed
+            | Next::Dropped,
+            _,
+        ) => Ok(Wanted::No),
     }
 }
 
 /// What keeps a step from its call although its turn is its own: quiet hours that it has waited into; or it may have been sent
 /// before, and is not to be sent again.
-fn held_up(conn: &Connection, stage: &Stage, operation: &OperationRow, until: Ms, now: Ms) -> Result<Wanted> {
+fn held_up(conn: &Connection, stage: &Stage, operation: &OperationRow, goes_on: bool, until: Ms, now: Ms) -> Result<Wanted> {
     if operation.first_opened_at.is_none() {
         let zone = stage.recipient.time_zone.as_deref();
         let quiet = stage.broadcast.route.quiet_hours.as_ref().filter(|quiet| quiet.rule == Quiet::Defer);
@@ -315,8 +320,13 @@ fn held_up(conn: &Connection, stage: &Stage, operation: &OperationRow, until: Ms
     if operation.adapter == Channel::Push.as_str() || read::certainly_nothing_done(conn, operation)? {
         return Ok(Wanted::Yes);
     }
-    let again = stage.broadcast.route.on_uncertain == Uncertain::ResendOnce && operation.attempts <= 1;
-    Ok(if again { Wanted::Yes } else { Wanted::Later { at: until } })
+    let again = match stage.broadcast.route.on_uncertain {
+        Uncertain::ResendOnce => true,
+        // Told twice is better than not told, where nothing else is left.
+        Uncertain::Escalate => !goes_on,
+        Uncertain::Wait => false,
+    };
+    Ok(if again && operation.attempts <= 1 { Wanted::Yes } else { Wanted::Later { at: until } })
 }
 
 /// Quiet hours began before the step could: it waits for their end, and the chain's clock stands.

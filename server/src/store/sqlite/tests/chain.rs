@@ -194,6 +194,22 @@ async fn a_message_that_may_have_been_sent_is_not_sent_again_however_early_its_r
 }
 
 #[tokio::test]
+async fn the_last_channel_s_message_is_sent_a_second_time_within_its_wait_since_nothing_else_is_left() {
+    let stage = Stage::open().await;
+    for (kind, again) in [("escalate", true), ("wait", false)] {
+        stage.kind(kind, json!({ "on_uncertain": kind })).await;
+        let notify = stage.notify(kind, "amina").await;
+        stage.desk.run(stage.step(notify, 1).await, failed()).await;
+        let sms = stage.step(notify, 2).await;
+        let attempt = stage.desk.call(sms).await;
+        stage.fail(sms, attempt, failure(Disposition::Ambiguous)).await;
+        stage.pass_and_move(3_599 * S).await;
+        stage.overdue(sms).await;
+        assert_eq!(stage.desk.open_attempt(sms).await.is_some(), again, "{kind}");
+    }
+}
+
+#[tokio::test]
 async fn a_type_that_wants_it_has_its_message_sent_a_second_time_and_no_third() {
     let stage = Stage::open().await;
     stage.kind("again", json!({ "on_uncertain": "resend_once" })).await;
