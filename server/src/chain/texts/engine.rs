@@ -5,7 +5,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, LazyLock, Mutex, PoisonError},
 };
 
 use minijinja::{
@@ -50,8 +50,7 @@ fn undeclared(text: &str, nested: bool) -> BTreeSet<String> {
     if tags::check(text).is_err() {
         return BTreeSet::new();
     }
-    let environment = environment();
-    let template = environment.template_from_str(text);
+    let template = environment().template_from_str(text);
     template.map(|template| template.undeclared_variables(nested).into_iter().collect()).unwrap_or_default()
 }
 
@@ -62,8 +61,7 @@ fn undeclared(text: &str, nested: bool) -> BTreeSet<String> {
 pub(super) fn fill(text: &str, data: &Map<String, serde_json::Value>) -> Result<String, Fault> {
     let fault = |detail| Fault { detail, lacks: None };
     tags::check(text).map_err(fault)?;
-    let environment = environment();
-    let template = environment.template_from_str(text).map_err(|error| fault(told(&error)))?;
+    let template = environment().template_from_str(text).map_err(|error| fault(told(&error)))?;
     let lacked = Arc::new(Mutex::new(None));
     let filled = template.render(Value::from_object(Fields::new(data, "", &lacked)));
     filled.map_err(|error| {
@@ -98,8 +96,14 @@ fn told(error: &Error) -> String {
     }
 }
 
+/// Made once: it holds no text, and making it costs more than filling a text in.
+fn environment() -> &'static Environment<'static> {
+    static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(engine);
+    &ENVIRONMENT
+}
+
 /// The engine with what people need, and nothing else: no other texts, no functions, no escapes for HTML.
-fn environment<'a>() -> Environment<'a> {
+fn engine() -> Environment<'static> {
     let mut environment = Environment::empty();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment.set_fuel(Some(FUEL));
