@@ -2,7 +2,7 @@
 
 use reqwest::{Client, Method};
 use serde_json::{Value, json};
-use tarishi_sandbox::{Adapter, LedgerEntry};
+use tarishi_sandbox::{Adapter, Effect, LedgerEntry};
 use tokio::task::JoinSet;
 
 use super::{
@@ -100,7 +100,8 @@ impl School {
 
     /// What was pushed to phones that say so came; what could not be said is said the next time.
     pub(super) async fn confirm(&self, people: &[Person], ledger: &[LedgerEntry], confirmed: &mut Confirmed) {
-        let pushes = ledger.iter().filter(|entry| entry.adapter == Adapter::Push);
+        // What is taken back is shown to nobody.
+        let pushes = ledger.iter().filter(|entry| entry.adapter == Adapter::Push && entry.effect == Effect::Message);
         for entry in pushes {
             let (Some(to), Some(id)) = (&entry.to, &entry.request_id) else { continue };
             let number = to.rsplit('-').next().and_then(|number| number.parse::<usize>().ok());
