@@ -20,11 +20,17 @@ pub const DEDUPE_S_DEFAULT: u32 = 600;
 /// Bytes of the name of a type or list, at most.
 pub const NAME_BYTES_MAX: usize = 64;
 
-/// Whether a type or list may be called so: 1 to 64 of a-z, 0-9, _ and -.
-#[must_use]
-pub fn is_name(name: &str) -> bool {
+/// Whether a type or list may be called so.
+///
+/// # Errors
+/// It may not, and by which rule.
+pub fn check_name(name: &str) -> Result<(), Problem> {
     let good = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'_' | b'-');
-    (1..=NAME_BYTES_MAX).contains(&name.len()) && name.bytes().all(good)
+    if (1..=NAME_BYTES_MAX).contains(&name.len()) && name.bytes().all(good) {
+        return Ok(());
+    }
+    let detail = format!("must have 1 to {NAME_BYTES_MAX} of a-z, 0-9, _ and -");
+    Err(Problem::new(Code::InvalidValue, detail).with_field("name"))
 }
 
 /// A way to a person.

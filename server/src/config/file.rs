@@ -7,10 +7,7 @@ use serde::Deserialize;
 use super::{AdapterConfig, Config, ConfigError, Hidden, MasterKey, RetryChange};
 use crate::{
     adapters::Reach,
-    chain::{
-        Route,
-        route::{NAME_BYTES_MAX, is_name},
-    },
+    chain::{Route, route::check_name},
     store::Ms,
 };
 
@@ -101,9 +98,8 @@ impl Layers {
 
 /// A type of notification with everything said.
 fn complete((name, route): (String, Route)) -> Result<(String, Route), ConfigError> {
-    if !is_name(&name) {
-        let rule = format!("a name has 1 to {NAME_BYTES_MAX} of a-z, 0-9, _ and -");
-        return Err(ConfigError::Route(name, rule));
+    if let Err(problem) = check_name(&name) {
+        return Err(ConfigError::Route(name, problem.detail));
     }
     match route.complete() {
         Ok(route) => Ok((name, route)),

@@ -13,10 +13,10 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tarishi_protocol::Code;
 
-use super::{body, notifications::types::check_name, refusal::Refusal};
+use super::{body, refusal::Refusal};
 use crate::{
     app::App,
-    chain::Recipient,
+    chain::{Recipient, route::check_name},
     clock::date,
     credentials::{Caller, is_account},
     store::{ListRow, RecipientRow},
@@ -114,7 +114,7 @@ pub(super) async fn put_list(
     body: Body,
 ) -> Result<StatusCode, Refusal> {
     let key = caller.key_with(&SCOPES)?;
-    check_name(&name)?;
+    check_name(&name).map_err(Refusal)?;
     let List { mut members } = body::json(&headers, body).await?;
     if members.len() > LIST_MEMBERS_MAX {
         return Err(Refusal::field(Code::TooMany, "members", format!("at most {LIST_MEMBERS_MAX} people")));

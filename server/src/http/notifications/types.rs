@@ -9,15 +9,11 @@ use axum::{
     http::{HeaderMap, StatusCode},
 };
 use serde_json::{Value, json};
-use tarishi_protocol::Code;
 
 use super::SCOPES;
 use crate::{
     app::App,
-    chain::{
-        DailyCaps, Route, Texts,
-        route::{NAME_BYTES_MAX, is_name},
-    },
+    chain::{DailyCaps, Route, Texts, route::check_name},
     credentials::Caller,
     http::{body, refusal::Refusal},
     store::{TemplateRow, TypeRow},
@@ -40,7 +36,7 @@ pub(in crate::http) async fn put_type(
     body: Body,
 ) -> Result<Json<Route>, Refusal> {
     let key = caller.key_with(&SCOPES)?;
-    check_name(&name)?;
+    check_name(&name).map_err(Refusal)?;
     let route = body::json::<Route>(&headers, body).await?.complete().map_err(Refusal)?;
     let row = TypeRow { tenant: key.tenant, name, route: route.clone(), updated_at: app.clock.now_ms() };
     app.store.put_notification_type(row).await?;
@@ -100,7 +96,7 @@ pub(in crate::http) async fn put_template(
     body: Body,
 ) -> Result<Json<Value>, Refusal> {
     let key = caller.key_with(&SCOPES)?;
-    check_name(&name)?;
+    check_name(&name).map_err(Refusal)?;
     let texts = body::json::<Texts>(&headers, body).await?;
     texts.check().map_err(Refusal)?;
     let told = json!({ "previews": texts.preview() });
@@ -177,13 +173,4 @@ pub(in crate::http) async fn put_settings(
 pub(in crate::http) async fn show_settings(State(app): State<Arc<App>>, caller: Caller) -> Result<Json<DailyCaps>, Refusal> {
     let key = caller.key_with(&SCOPES)?;
     Ok(Json(app.store.notification_caps(&key.tenant).await?))
-}
-
-/// The name of a type or list.
-pub(in crate::http) fn check_name(name: &str) -> Result<(), Refusal> {
-    if is_name(name) {
-        return Ok(());
-    }
-    let detail = format!("must have 1 to {NAME_BYTES_MAX} of a-z, 0-9, _ and -");
-    Err(Refusal::field(Code::InvalidValue, "name", detail))
 }

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::{
     super::{
-        map,
+        dispatch, map,
         own::{self, Own},
     },
     costs::DAY_MS,
@@ -22,6 +22,8 @@ use crate::{
 
 /// How long a provider keeps it for a phone that is off, in seconds: as long as anybody would look.
 const TTL_S: i64 = DAY_MS / 1_000;
+/// Where the id of a step has its leg.
+const NO_LEG: usize = usize::MAX;
 /// It follows a push whose call is open by this, in milliseconds: longer than any call takes.
 const AFTER_CALL_MS: Ms = 45_000;
 
@@ -33,15 +35,14 @@ pub(super) fn retract(conn: &Connection, row: &NotificationRow, deliveries: &[De
     if !may_be_shown(conn, &push)? {
         return Ok(());
     }
-    let id = send::id_of(row.id, usize::MAX);
+    let id = send::id_of(row.id, NO_LEG);
     let sql = "UPDATE notifications SET retraction = ?3 WHERE tenant_id = ?1 AND notification_id = ?2 AND retraction IS NULL";
     if conn.prepare_cached(sql)?.execute(params![row.tenant, row.id.as_bytes(), id.as_bytes()])? == 0 {
         return Ok(());
     }
     take(conn, row, &push, id, now)?;
     if push.state == State::Calling {
-        let sql = "UPDATE operations SET next_at = ?3 WHERE tenant_id = ?1 AND operation_id = ?2 AND state = 'ready'";
-        conn.prepare_cached(sql)?.execute(params![row.tenant, id.as_bytes(), now + AFTER_CALL_MS])?;
+        dispatch::release(conn, &row.tenant, id, now + AFTER_CALL_MS)?;
     }
     Ok(())
 }

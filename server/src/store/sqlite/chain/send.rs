@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::{
     super::{
-        map, order,
+        dispatch, map, order,
         own::{self, Own},
         read,
     },
@@ -79,8 +79,7 @@ pub(super) fn send(
     }
     take(conn, row, leg, rule, text, typed, now)?;
     if broadcast.route.priority == Priority::Urgent {
-        let sql = "UPDATE operations SET next_at = ?3 WHERE tenant_id = ?1 AND operation_id = ?2 AND state = 'ready'";
-        conn.prepare_cached(sql)?.execute(params![row.tenant, id.as_bytes(), now - URGENT_MS])?;
+        dispatch::release(conn, &row.tenant, id, now - URGENT_MS)?;
     }
     Ok(())
 }
