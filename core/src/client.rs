@@ -172,6 +172,7 @@ impl Client {
         if conditions.network != network {
             conditions.network = network;
             conditions.forgive();
+            self.inner().transport.network_changed();
         }
         drop(conditions);
         self.inner().nudge();

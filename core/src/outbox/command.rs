@@ -33,6 +33,8 @@ pub(super) trait Command: Send {
     fn weight(&self) -> usize;
     /// It writes by one last statement, so a failure leaves nothing to undo.
     fn is_single(&self) -> bool;
+    /// Somebody waits for its answer still.
+    fn is_wanted(&self) -> bool;
     /// Runs; `false` undoes it.
     fn run(&mut self, tx: &mut Tx<'_>) -> bool;
     /// Tells the caller, after the commit or its failure.
@@ -65,6 +67,10 @@ where
 
     fn is_single(&self) -> bool {
         self.single
+    }
+
+    fn is_wanted(&self) -> bool {
+        !self.reply.is_closed()
     }
 
     fn run(&mut self, tx: &mut Tx<'_>) -> bool {

@@ -27,7 +27,7 @@ use std::{
 };
 
 use rusqlite::Connection;
-use tokio::sync::{broadcast, watch};
+use tokio::sync::{broadcast, oneshot, watch};
 
 pub use salvage::Recovery;
 
@@ -104,6 +104,15 @@ impl Outbox {
         F: FnOnce(&mut Tx<'_>) -> Result<R, Error> + Send + 'static,
     {
         self.writer.submit(weight, single, work)
+    }
+
+    /// See [`WriterHandle::ride`].
+    pub(crate) fn ride<R, F>(&self, work: F) -> oneshot::Receiver<Result<R, Error>>
+    where
+        R: Send + 'static,
+        F: FnOnce(&mut Tx<'_>) -> Result<R, Error> + Send + 'static,
+    {
+        self.writer.ride(work)
     }
 
     /// Reads something.

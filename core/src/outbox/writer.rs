@@ -54,7 +54,11 @@ pub(crate) struct Writer {
     work: watch::Sender<()>,
     checkpointer: Checkpointer,
     answers: Sender<Answers>,
+    rider: Rider,
 }
+
+/// A command that joins the next transaction with something to send in it.
+type Rider = Arc<Mutex<Option<Box<dyn Command>>>>;
 
 /// Commands of a group that is over, and how it ended.
 type Answers = (Vec<Box<dyn Command>>, Result<(), Error>);
@@ -62,6 +66,7 @@ type Answers = (Vec<Box<dyn Command>>, Result<(), Error>);
 /// Hands commands to the thread.
 pub(crate) struct WriterHandle {
     sender: Slot<Message>,
+    rider: Rider,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -84,11 +89,20 @@ impl WriterHandle {
         let (sender, receiver) = channel();
         let sender: Slot<Message> = Arc::new(Mutex::new(Some(sender)));
         let checkpointer = Checkpointer::new(reader, Arc::clone(&sender));
-        let answers = answering()?;
-        let mut writer = Writer { connection: Some(connection), memory, context, events, work, checkpointer, answers };
+        let (answers, rider) = (answering()?, Rider::default());
+        let mut writer = Writer {
+            connection: Some(connection),
+            memory,
+            context,
+            events,
+            work,
+            checkpointer,
+            answers,
+            rider: Arc::clone(&rider),
+        };
         let thread = std::thread::Builder::new().name("tarishi-writer".to_owned()).spawn(move || writer.run(&receiver));
         let thread = thread.map_err(|error| Error::Storage(error.to_string()))?;
-        Ok(Self { sender, thread: Mutex::new(Some(thread)) })
+        Ok(Self { sender, rider, thread: Mutex::new(Some(thread)) })
     }
 
     /// Queues a command at once; the future only waits for its answer. `single`: it writes by one last statement, which is
@@ -110,6 +124,19 @@ impl WriterHandle {
             queued?;
             answer.await.unwrap_or(Err(Error::Closed))
         }
+    }
+
+    /// Has a command run in the transaction that next brings something to send, as its last: what it does needs no commit of
+    /// its own. One waits at a time, and only as long as its answer is waited for.
+    pub(crate) fn ride<R, F>(&self, work: F) -> oneshot::Receiver<Result<R, Error>>
+    where
+        R: Send + 'static,
+        F: FnOnce(&mut Tx<'_>) -> Result<R, Error> + Send + 'static,
+    {
+        let (reply, answer) = oneshot::channel();
+        let task: Box<dyn Command> = Box::new(Task::new(0, false, work, reply));
+        self.rider.lock().unwrap_or_else(PoisonError::into_inner).replace(task);
+        answer
     }
 
     /// Queues work on the thread itself, between transactions.
@@ -200,6 +227,10 @@ impl Writer {
             }
         }
         *expected = group.commands.len().max(*expected - expected.div_ceil(8));
+        if let Some(mut rider) = self.rider_of(&group) {
+            running = running.and_then(|()| self.run_command(&connection, &mut *rider, &mut group));
+            group.commands.push(rider);
+        }
         let done = running.and_then(|()| execute(&connection, "COMMIT"));
         if let Err(error) = &done {
             tracing::error!(%error, "the outbox could not commit");
@@ -220,6 +251,11 @@ impl Writer {
             self.checkpointer.committed(group.bytes);
         }
         control
+    }
+
+    fn rider_of(&self, group: &Group) -> Option<Box<dyn Command>> {
+        let rider = if group.nudge { self.rider.lock().unwrap_or_else(PoisonError::into_inner).take() } else { None };
+        rider.filter(|rider| rider.is_wanted())
     }
 
     fn answer(&self, commands: Vec<Box<dyn Command>>, done: &Result<(), Error>) {
@@ -304,4 +340,75 @@ struct Group {
 
 fn execute(connection: &Connection, sql: &str) -> Result<(), Error> {
     Ok(connection.prepare_cached(sql)?.execute([]).map(drop)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use core::sync::atomic::{AtomicU32, Ordering};
+
+    use super::super::Outbox;
+    use super::*;
+    use crate::Options;
+
+    /// A queue, and how often something came to be sent.
+    fn outbox() -> (tempfile::TempDir, Outbox) {
+        let folder = tempfile::tempdir().unwrap();
+        let options = Options::new(folder.path().join("q.db"), "http://server.invalid");
+        let outbox = Outbox::open(&options, broadcast::channel(8).0, watch::channel(()).0).unwrap();
+        (folder, outbox)
+    }
+
+    async fn write(outbox: &Outbox, nudge: bool, name: &'static str) -> Result<(), Error> {
+        let work = move |tx: &mut Tx<'_>| {
+            tx.nudge = nudge;
+            tx.connection.execute("INSERT INTO settings (name, value) VALUES (?1, '')", [name])?;
+            Ok(())
+        };
+        outbox.write(work).await
+    }
+
+    fn count(connection: &Connection) -> Result<i64, Error> {
+        Ok(connection.query_row("SELECT count(*) FROM settings", [], |row| row.get(0))?)
+    }
+
+    #[tokio::test]
+    async fn a_rider_runs_once_in_the_transaction_that_next_brings_something_to_send() {
+        let (_folder, outbox) = outbox();
+        let runs = Arc::new(AtomicU32::new(0));
+        let ran = Arc::clone(&runs);
+        let answer = outbox.ride(move |tx| {
+            ran.fetch_add(1, Ordering::SeqCst);
+            count(tx.connection)
+        });
+        write(&outbox, false, "nothing to send").await.unwrap();
+        assert_eq!(runs.load(Ordering::SeqCst), 0);
+        write(&outbox, true, "to send").await.unwrap();
+        write(&outbox, true, "more").await.unwrap();
+        assert_eq!((answer.await.unwrap().unwrap(), runs.load(Ordering::SeqCst)), (2, 1));
+    }
+
+    #[tokio::test]
+    async fn a_rider_that_fails_takes_nothing_with_it_and_one_of_a_transaction_that_fails_does_not_run() {
+        let (_folder, outbox) = outbox();
+        let answer = outbox.ride(|tx| {
+            tx.connection.execute("INSERT INTO settings (name, value) VALUES ('mine', '')", [])?;
+            Err::<(), _>(Error::NotFound)
+        });
+        write(&outbox, true, "kept").await.unwrap();
+        assert!(matches!(answer.await.unwrap(), Err(Error::NotFound)));
+        assert_eq!(outbox.read(|connection, _| count(connection)).await.unwrap(), 1);
+        let mut answer = outbox.ride(|_| Ok(()));
+        write(&outbox, true, "kept").await.unwrap_err();
+        assert!(answer.try_recv().is_err(), "the name is taken: nothing came");
+    }
+
+    #[tokio::test]
+    async fn a_rider_whose_answer_nobody_waits_for_stays_behind() {
+        let (_folder, outbox) = outbox();
+        let runs = Arc::new(AtomicU32::new(0));
+        let ran = Arc::clone(&runs);
+        drop(outbox.ride(move |_| Ok(ran.fetch_add(1, Ordering::SeqCst))));
+        write(&outbox, true, "to send").await.unwrap();
+        assert_eq!(runs.load(Ordering::SeqCst), 0);
+    }
 }

@@ -3,7 +3,7 @@
 //! What fails in the database is a storage error and ends the run; it is never taken for a failed send. What fails on the
 //! way is a wait; what was sent stays `in_flight` and goes again with the same keys.
 
-use core::time::Duration;
+use core::{pin::Pin, time::Duration};
 
 use tarishi_protocol::{OperationId, SyncResponse, limits};
 use tokio::sync::watch;
@@ -13,7 +13,7 @@ use super::{
     account::ask_account,
     backoff::Trouble,
     poison::{Poison, Reaction},
-    send::{Sent, send},
+    send::{Cut, Sent, send},
     size::{Measure, Sizer},
     verdict::{SyncVerdict, Verdict},
 };
@@ -52,7 +52,7 @@ pub(crate) struct Mode {
     pub(crate) hold: bool,
     /// Milliseconds until the deadline.
     pub(crate) left_ms: Option<i64>,
-    /// Cuts a held exchange short.
+    /// Cuts a held exchange short; without it none is held.
     pub(crate) cut: Option<watch::Receiver<()>>,
 }
 
@@ -86,8 +86,18 @@ impl Engine {
     }
 }
 
-/// Runs one exchange.
-pub(crate) async fn exchange(inner: &Inner, engine: &mut Engine, mode: Mode, report: &mut SyncReport) -> Result<Step, Error> {
+/// Runs one exchange. On the heap and never inlined: each of its callers would hold a copy of the whole of it.
+#[inline(never)]
+pub(crate) fn exchange<'a>(
+    inner: &'a Inner,
+    engine: &'a mut Engine,
+    mode: Mode,
+    report: &'a mut SyncReport,
+) -> Pin<Box<dyn Future<Output = Result<Step, Error>> + Send + 'a>> {
+    Box::pin(run(inner, engine, mode, report))
+}
+
+async fn run(inner: &Inner, engine: &mut Engine, mode: Mode, report: &mut SyncReport) -> Result<Step, Error> {
     let mut token = match inner.options.token_source.token(None).await {
         Ok(token) => token,
         Err(error) => return Ok(no_token(inner, error)),
@@ -98,13 +108,21 @@ pub(crate) async fn exchange(inner: &Inner, engine: &mut Engine, mode: Mode, rep
         return Ok(step);
     }
     let ask = ask(inner, engine, mode.left_ms);
-    let mut batch = inner.outbox.write(move |tx| plan::plan(tx, &ask)).await?;
-    failpoint::hit("device.after_plan");
+    let plan = move |tx: &mut Tx<'_>| plan::plan(tx, &ask);
+    let mut batch = inner.outbox.write(plan.clone()).await?;
     let mut asked_again = false;
     let (verdict, measure) = loop {
-        let Some(sent) = send(inner, engine, &mut batch, &mode, &token, report).await? else { return Ok(Step::Again) };
+        failpoint::hit("device.after_plan");
+        let held = mode.cut.clone().filter(|_| mode.hold && !batch.carries() && !engine.poison.is_probing());
+        // What cuts a held exchange short is planned in the transaction that brings it: its way begins a commit earlier.
+        let held = held.map(|work| Cut { work, planned: inner.outbox.ride(plan.clone()) });
+        let Some(sent) = send(inner, engine, &mut batch, held, &token, report).await? else { return Ok(Step::Again) };
         let (verdict, measure) = match sent {
-            Sent::Cut => return Ok(Step::Cut),
+            Sent::Cut(Some(planned)) if planned.carries() && may_send(inner) => {
+                batch = planned;
+                continue;
+            }
+            Sent::Cut(_) => return Ok(Step::Cut),
             Sent::Answer(verdict, measure) => (verdict, measure),
         };
         if matches!(verdict, Verdict::Unauthorized) && !asked_again {
@@ -125,6 +143,10 @@ pub(crate) async fn exchange(inner: &Inner, engine: &mut Engine, mode: Mode, rep
         Verdict::Answer(response) => Box::pin(answered(inner, engine, batch, *response, measure, report)).await,
         failed => failed_step(inner, engine, &batch, failed, measure).await,
     }
+}
+
+fn may_send(inner: &Inner) -> bool {
+    inner.conditions().forbidden(&inner.options, inner.now(), inner.wall_ms()).is_none()
 }
 
 fn ask(inner: &Inner, engine: &Engine, left_ms: Option<i64>) -> Ask {

@@ -151,7 +151,7 @@ impl Inner {
                 continue;
             }
             let mode = Mode { hold: false, left_ms: Some(ends_at.saturating_sub(now)), cut: None };
-            match Box::pin(exchange::exchange(self, &mut engine, mode, report)).await? {
+            match exchange::exchange(self, &mut engine, mode, report).await? {
                 Step::Done { more: true, .. } | Step::Again | Step::Wait | Step::Cut => {}
                 Step::Done { more: false, .. } => {
                     let agenda = self.agenda().await?;

@@ -3,11 +3,11 @@
 use core::time::Duration;
 
 use tarishi_protocol::{Operation, PROTOCOL, SyncRequest, codec, limits};
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 
 use super::{
     SyncReport,
-    exchange::{Engine, Mode, too_large},
+    exchange::{Engine, too_large},
     size::Measure,
     verdict::{self, SyncVerdict},
 };
@@ -27,20 +27,28 @@ const WATCHDOG: Duration = Duration::from_secs(5);
 /// What came of sending.
 pub(super) enum Sent {
     Answer(SyncVerdict, Measure),
-    Cut,
+    /// Cut short, with the batch to send now if that is planned already.
+    Cut(Option<Batch>),
 }
 
-/// Sends the batch; `None` if it had to be made smaller first.
+/// What cuts a held exchange short.
+pub(super) struct Cut {
+    /// Something came up.
+    pub(super) work: watch::Receiver<()>,
+    /// And was planned at once.
+    pub(super) planned: oneshot::Receiver<Result<Batch, Error>>,
+}
+
+/// Sends the batch, held by the server until it is cut short if it may be; `None` if it had to be made smaller first.
 pub(super) async fn send(
     inner: &Inner,
     engine: &mut Engine,
     batch: &mut Batch,
-    mode: &Mode,
+    held: Option<Cut>,
     token: &str,
     report: &mut SyncReport,
 ) -> Result<Option<Sent>, Error> {
-    let held = mode.hold && !batch.carries() && !engine.poison.is_probing();
-    let wait_secs = if held { limits::WAIT_SECS_MAX } else { 0 };
+    let wait_secs = if held.is_some() { limits::WAIT_SECS_MAX } else { 0 };
     let account = inner.conditions().account.clone().unwrap_or_default();
     let request = SyncRequest::<&Operation> {
         protocol: PROTOCOL,
@@ -78,8 +86,9 @@ pub(super) async fn send(
         TransportRequest { method: "POST".to_owned(), path: "/api/v2/sync".to_owned(), headers, body: encoded.bytes, timeout };
     failpoint::hit("device.before_send");
     let began = inner.now();
-    let Some(result) = guarded(&*inner.transport, request, if held { mode.cut.clone() } else { None }).await else {
-        return Ok(Some(Sent::Cut));
+    let result = match guarded(&*inner.transport, request, held).await {
+        Ok(result) => result,
+        Err(planned) => return Ok(Some(Sent::Cut(planned))),
     };
     let elapsed_ms = inner.now().saturating_sub(began);
     let up = u64::try_from(size).unwrap_or(0);
@@ -88,23 +97,26 @@ pub(super) async fn send(
     Ok(Some(Sent::Answer(verdict::read(result), Measure { raw, encoded: size, elapsed_ms })))
 }
 
-/// Sends under the watchdog; `None` if it was cut short.
+/// Sends under the watchdog; `Err` if it was cut short.
 pub(super) async fn guarded(
     transport: &dyn Transport,
     request: TransportRequest,
-    cut: Option<watch::Receiver<()>>,
-) -> Option<Result<TransportResponse, TransportError>> {
+    cut: Option<Cut>,
+) -> Result<Result<TransportResponse, TransportError>, Option<Batch>> {
     let bound = request.timeout + WATCHDOG;
+    let sending = if cut.is_some() { transport.hold(request) } else { transport.send(request) };
     let cut = async {
-        match cut {
-            Some(mut cut) => cut.changed().await.unwrap_or(()),
-            None => core::future::pending().await,
+        let Some(Cut { mut work, planned }) = cut else { return core::future::pending().await };
+        tokio::select! {
+            biased;
+            Ok(planned) = planned => planned.ok(),
+            _ = work.changed() => None,
         }
     };
     tokio::select! {
         biased;
-        result = tokio::time::timeout(bound, transport.send(request)) => Some(result.unwrap_or(Err(TransportError::TimedOut))),
-        () = cut => None,
+        result = tokio::time::timeout(bound, sending) => Ok(result.unwrap_or(Err(TransportError::TimedOut))),
+        planned = cut => Err(planned),
     }
 }
 
@@ -152,7 +164,7 @@ mod tests {
         let server = MemoryTransport::new();
         server.script([Step::Hang]);
         let result = guarded(&server, request(), None).await;
-        assert_eq!(result.unwrap().unwrap_err(), TransportError::TimedOut);
+        assert_eq!(result.map(Result::unwrap_err).ok(), Some(TransportError::TimedOut));
     }
 
     #[tokio::test(start_paused = true)]
@@ -161,6 +173,35 @@ mod tests {
         server.script([Step::Hang]);
         let (work, cut) = watch::channel(());
         work.send_replace(());
-        assert!(guarded(&server, request(), Some(cut)).await.is_none());
+        let (_planner, planned) = oneshot::channel();
+        assert!(matches!(guarded(&server, request(), Some(Cut { work: cut, planned })).await, Err(None)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_was_planned_as_it_came_cuts_a_held_exchange_with_its_batch() {
+        let server = MemoryTransport::new();
+        server.script([Step::Hang]);
+        let (work, cut) = watch::channel(());
+        let (planner, planned) = oneshot::channel();
+        planner.send(Ok(Batch { exchange: 7, ..Batch::default() })).unwrap();
+        work.send_replace(());
+        let cut = guarded(&server, request(), Some(Cut { work: cut, planned })).await;
+        assert_eq!(cut.unwrap_err().unwrap().exchange, 7);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_plan_that_fails_or_that_nobody_makes_cuts_nothing_wrongly() {
+        for answer in [Some(Err(Error::Closed)), None] {
+            let server = MemoryTransport::new();
+            server.script([Step::Hang]);
+            let (work, cut) = watch::channel(());
+            let (planner, planned) = oneshot::channel();
+            match answer {
+                Some(answer) => planner.send(answer).map_err(drop).unwrap(),
+                None => drop(planner),
+            }
+            work.send_replace(());
+            assert!(matches!(guarded(&server, request(), Some(Cut { work: cut, planned })).await, Err(None)));
+        }
     }
 }

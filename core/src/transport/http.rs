@@ -1,6 +1,7 @@
 //! HTTP by the library itself. The one place that builds an HTTP client.
 
 use core::{fmt, time::Duration};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use reqwest::{Client, Method, redirect};
@@ -16,10 +17,39 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const IDLE_TIMEOUT: Duration = Duration::from_secs(45);
 
 /// Speaks HTTP/1.1, over TLS or plain to `http://` servers.
-#[derive(Clone)]
+///
+/// What the server holds has a connection of its own. So the one that carried the last request stays open beside it and carries
+/// the next one, which would otherwise have to connect first: two round trips more, with TLS.
 pub struct HttpTransport {
-    client: Client,
+    clients: Mutex<Clients>,
+    config: ClientConfig,
     base: String,
+}
+
+/// Each keeps one connection that is unused.
+struct Clients {
+    carrying: Client,
+    holding: Client,
+}
+
+impl Clients {
+    fn new(config: &ClientConfig) -> Result<Self, reqwest::Error> {
+        Ok(Self { carrying: client(config.clone())?, holding: client(config.clone())? })
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the one place that builds an HTTP client")]
+fn client(config: ClientConfig) -> Result<Client, reqwest::Error> {
+    Client::builder()
+        .tls_backend_preconfigured(config)
+        .redirect(redirect::Policy::none())
+        .retry(reqwest::retry::never())
+        .no_gzip()
+        .http1_only()
+        .connect_timeout(CONNECT_TIMEOUT)
+        .pool_idle_timeout(IDLE_TIMEOUT)
+        .pool_max_idle_per_host(1)
+        .build()
 }
 
 impl HttpTransport {
@@ -43,34 +73,18 @@ impl HttpTransport {
         Self::with_config(server_url, config)
     }
 
-    #[expect(clippy::disallowed_methods, reason = "the one place that builds an HTTP client")]
     pub(super) fn with_config(server_url: &str, config: ClientConfig) -> Result<Self, Error> {
-        let client = Client::builder()
-            .tls_backend_preconfigured(config)
-            .redirect(redirect::Policy::none())
-            .retry(reqwest::retry::never())
-            .no_gzip()
-            .http1_only()
-            .connect_timeout(CONNECT_TIMEOUT)
-            .pool_idle_timeout(IDLE_TIMEOUT)
-            .pool_max_idle_per_host(1)
-            .build()
-            .map_err(|error| invalid("server_url", error.to_string()))?;
-        Ok(Self { client, base: server_url.trim_end_matches('/').to_owned() })
+        let clients = Clients::new(&config).map_err(|error| invalid("server_url", error.to_string()))?;
+        Ok(Self { clients: Mutex::new(clients), config, base: server_url.trim_end_matches('/').to_owned() })
     }
-}
 
-impl fmt::Debug for HttpTransport {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "HttpTransport({})", self.base)
+    fn clients(&self) -> MutexGuard<'_, Clients> {
+        self.clients.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
 
-#[async_trait]
-impl Transport for HttpTransport {
-    async fn send(&self, request: TransportRequest) -> Result<TransportResponse, TransportError> {
+    async fn send_by(&self, client: Client, request: TransportRequest) -> Result<TransportResponse, TransportError> {
         let method = Method::from_bytes(request.method.as_bytes()).map_err(|_| TransportError::Unreachable)?;
-        let mut builder = self.client.request(method, format!("{}{}", self.base, request.path)).timeout(request.timeout);
+        let mut builder = client.request(method, format!("{}{}", self.base, request.path)).timeout(request.timeout);
         for (name, value) in &request.headers {
             builder = builder.header(name, value);
         }
@@ -86,6 +100,31 @@ impl Transport for HttpTransport {
             body.extend_from_slice(&chunk);
         }
         Ok(TransportResponse { status, headers, body })
+    }
+}
+
+impl fmt::Debug for HttpTransport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "HttpTransport({})", self.base)
+    }
+}
+
+#[async_trait]
+impl Transport for HttpTransport {
+    async fn send(&self, request: TransportRequest) -> Result<TransportResponse, TransportError> {
+        let client = self.clients().carrying.clone();
+        self.send_by(client, request).await
+    }
+
+    async fn hold(&self, request: TransportRequest) -> Result<TransportResponse, TransportError> {
+        let client = self.clients().holding.clone();
+        self.send_by(client, request).await
+    }
+
+    fn network_changed(&self) {
+        if let Ok(fresh) = Clients::new(&self.config) {
+            *self.clients() = fresh;
+        }
     }
 }
 

@@ -24,6 +24,15 @@ pub use tls::Tls;
 pub trait Transport: Send + Sync {
     /// Sends one request. Dropping the future ends it.
     async fn send(&self, request: TransportRequest) -> Result<TransportResponse, TransportError>;
+
+    /// Sends a request that the server holds until there is news. It is dropped as soon as there is something to send, and its
+    /// connection with it: whoever has another one ready then need not connect first.
+    async fn hold(&self, request: TransportRequest) -> Result<TransportResponse, TransportError> {
+        self.send(request).await
+    }
+
+    /// The device is on another network: connections that are open and unused lead nowhere.
+    fn network_changed(&self) {}
 }
 
 /// One request.

@@ -138,3 +138,69 @@ async fn an_endless_answer_stops_at_the_limit() {
     let transport = HttpTransport::new(&url, &Tls::default()).unwrap();
     assert_eq!(transport.send(get("/")).await.unwrap_err(), TransportError::TooLarge);
 }
+
+/// A server that never answers `/held`; the paths that came, each with the number of its connection.
+async fn holding() -> (String, Arc<Mutex<Vec<(String, usize)>>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let came: Arc<Mutex<Vec<(String, usize)>>> = Arc::default();
+    let seen = Arc::clone(&came);
+    tokio::spawn(async move {
+        let mut number = 0;
+        while let Ok((mut stream, _)) = listener.accept().await {
+            number += 1;
+            let seen = Arc::clone(&seen);
+            tokio::spawn(async move {
+                while let Some((head, _)) = read_request(&mut stream).await {
+                    let path = head.split(' ').nth(1).unwrap().to_owned();
+                    let is_held = path == "/held";
+                    seen.lock().unwrap().push((path, number));
+                    if !is_held && stream.write_all(&answer("200 OK", "", b"")).await.is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+    });
+    (url, came)
+}
+
+/// Has a request held, and cuts it once it is there.
+async fn hold_and_cut(transport: &HttpTransport, came: &Mutex<Vec<(String, usize)>>) {
+    let held = || came.lock().unwrap().iter().filter(|(path, _)| path == "/held").count();
+    let before = held();
+    let there = async {
+        while held() == before {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::select! {
+        answer = transport.hold(get("/held")) => panic!("{answer:?}"),
+        () = there => {}
+    }
+}
+
+#[tokio::test]
+async fn what_cuts_a_held_request_goes_by_the_connection_that_is_open_already() {
+    let (url, came) = holding().await;
+    let transport = HttpTransport::new(&url, &Tls::default()).unwrap();
+    for _ in 0..3 {
+        transport.send(get("/carries")).await.unwrap();
+        hold_and_cut(&transport, &came).await;
+    }
+    transport.send(get("/carries")).await.unwrap();
+    let came = came.lock().unwrap();
+    let carrying: Vec<usize> = came.iter().filter(|(path, _)| path == "/carries").map(|(_, on)| *on).collect();
+    assert_eq!(carrying, [1; 4], "one connection carried all");
+}
+
+#[tokio::test]
+async fn a_connection_of_the_network_before_is_not_used_again() {
+    let (url, came) = holding().await;
+    let transport = HttpTransport::new(&url, &Tls::default()).unwrap();
+    transport.send(get("/a")).await.unwrap();
+    transport.send(get("/b")).await.unwrap();
+    transport.network_changed();
+    transport.send(get("/c")).await.unwrap();
+    assert_eq!(*came.lock().unwrap(), [("/a".to_owned(), 1), ("/b".to_owned(), 1), ("/c".to_owned(), 2)]);
+}

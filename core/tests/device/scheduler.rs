@@ -57,6 +57,47 @@ async fn an_enqueue_or_a_person_cuts_a_held_exchange_short() {
     phone.client.stop().await;
 }
 
+/// Until the server holds an exchange.
+async fn held(phone: &Phone) {
+    while phone.server.requests().last().is_none_or(|request| request.wait_secs == 0) {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn what_comes_while_an_exchange_is_held_is_planned_by_the_commit_that_stores_it() {
+    let phone = Phone::new();
+    phone.server.handle(|request| if request.wait_secs > 0 { Step::Hang } else { Step::Accept });
+    phone.client.start();
+    for number in 0..3 {
+        held(&phone).await;
+        let new = phone.add(sms(&number.to_string())).await;
+        assert_ne!(phone.state(new.id).await, DeviceState::Pending, "its way has begun");
+        tokio::time::timeout(Duration::from_secs(5), all_accepted(&phone.client)).await.unwrap();
+    }
+    phone.client.stop().await;
+    let requests = phone.server.requests();
+    let carried: Vec<usize> = requests.iter().map(|request| request.operations.len()).filter(|count| *count > 0).collect();
+    assert_eq!(carried, [1, 1, 1], "each once");
+    assert!(requests.is_sorted_by(|one, next| one.exchange < next.exchange));
+}
+
+#[tokio::test]
+async fn what_comes_on_a_network_that_may_not_be_used_waits_though_an_exchange_was_held() {
+    let phone = Phone::new();
+    phone.server.handle(|request| if request.wait_secs > 0 { Step::Hang } else { Step::Accept });
+    phone.client.start();
+    held(&phone).await;
+    phone.client.set_network(Network::Offline);
+    phone.add(sms("a")).await;
+    // Whoever asks now is told so, behind everything that the scheduler did.
+    assert!(!phone.client.sync(Duration::from_secs(5), None).await.unwrap().complete);
+    assert!(phone.server.requests().iter().all(|request| request.operations.is_empty()));
+    phone.client.set_network(Network::Unmetered);
+    tokio::time::timeout(Duration::from_secs(5), all_accepted(&phone.client)).await.unwrap();
+    phone.client.stop().await;
+}
+
 #[tokio::test]
 async fn in_the_background_no_exchange_is_held() {
     let phone = Phone::new();

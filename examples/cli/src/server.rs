@@ -39,6 +39,10 @@ impl StoredServer {
         *self.client.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
+    fn http(&self) -> Option<Arc<HttpTransport>> {
+        self.http.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     fn client(&self) -> Option<Client> {
         self.client.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -47,10 +51,22 @@ impl StoredServer {
 #[async_trait]
 impl Transport for StoredServer {
     async fn send(&self, request: TransportRequest) -> Result<TransportResponse, TransportError> {
-        let http = self.http.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        match http {
+        match self.http() {
             Some(http) => http.send(request).await,
             None => Err(TransportError::Unreachable),
+        }
+    }
+
+    async fn hold(&self, request: TransportRequest) -> Result<TransportResponse, TransportError> {
+        match self.http() {
+            Some(http) => http.hold(request).await,
+            None => Err(TransportError::Unreachable),
+        }
+    }
+
+    fn network_changed(&self) {
+        if let Some(http) = self.http() {
+            http.network_changed();
         }
     }
 }

@@ -20,7 +20,7 @@ pub enum Road {
 #[derive(Debug)]
 pub(super) enum Control {
     Memory(ScriptedServer),
-    Http { http: HttpTransport, url: String },
+    Http { http: Box<HttpTransport>, url: String },
 }
 
 /// Asks the server over HTTP for something that no device asks for.
@@ -42,7 +42,7 @@ impl Control {
                     ask(&HttpTransport::new(server.url(), &Tls::default())?, "POST", "/_sessions", String::new()).await?;
                 let begun: Value = serde_json::from_str(&begun)?;
                 let url = begun["url"].as_str().ok_or("a session has no url")?.to_owned();
-                Ok(Self::Http { http: HttpTransport::new(&url, &Tls::default())?, url })
+                Ok(Self::Http { http: Box::new(HttpTransport::new(&url, &Tls::default())?), url })
             }
         }
     }
