@@ -13,7 +13,7 @@ use crate::{
     adapters::{Adapter, Outbound, event, registry},
     clock::Clock,
     config::{Config, ConfigError},
-    dispatch::tokens::Tokens,
+    dispatch::{Dispatcher, tokens::Tokens},
     feed::Hub,
     http::Healths,
     integrations::Integrations,
@@ -42,6 +42,8 @@ pub struct App {
     pub outbound: Outbound,
     /// Who is woken by what.
     pub wake: Wake,
+    /// What is under way.
+    pub(crate) dispatcher: Dispatcher,
     /// Cancelled when the server stops.
     pub shutdown: CancellationToken,
     /// The tenants' adapter settings, for a moment.
@@ -81,6 +83,7 @@ impl App {
             vault,
             outbound: Outbound::reaching(config.event_reach()),
             wake: Wake::default(),
+            dispatcher: Dispatcher::default(),
             shutdown: CancellationToken::new(),
             integrations: Integrations::default(),
             healths: Healths::default(),

@@ -3,17 +3,20 @@
 //! One bad operation is refused alone; the rest of the batch goes on. Checks that need no database come first
 //! ([`preview`]); the verdict and its row are one transaction of the store.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use chrono::Utc;
 use serde_json::value::RawValue;
 use tarishi_protocol::{
     Code, Operation, OperationId, PROTOCOL, Problem, Receipt, ReceiptStatus, SyncRequest, SyncResponse, limits,
 };
+use tokio::sync::oneshot;
 
 use crate::{
-    App, feed,
-    store::{self, Actor, DeviceRow, ExchangeOutcome, Grants, Intake, OperationRow, Preview, Submission},
+    App,
+    dispatch::{self, Offers, failpoint},
+    feed,
+    store::{self, Actor, DeviceRow, ExchangeOutcome, Grants, Intake, OpenCall, OperationRow, Preview, Submission},
 };
 
 mod check;
@@ -48,7 +51,7 @@ pub struct NewSubmission {
 /// # Errors
 /// A problem of the whole request: `upgrade_required`, `account_mismatch`, `too_many`, `malformed`, `stale_exchange`,
 /// `internal`.
-pub async fn sync(app: &App, device: &DeviceRow, request: SyncRequest<Box<RawValue>>) -> Result<SyncResponse, Problem> {
+pub async fn sync(app: &Arc<App>, device: &DeviceRow, request: SyncRequest<Box<RawValue>>) -> Result<SyncResponse, Problem> {
     if request.protocol != PROTOCOL {
         return Err(Problem::new(Code::UpgradeRequired, format!("this server speaks protocol {PROTOCOL}")));
     }
@@ -86,7 +89,7 @@ fn check_counts(request: &SyncRequest<Box<RawValue>>) -> Result<(), Problem> {
 }
 
 async fn exchange(
-    app: &App,
+    app: &Arc<App>,
     device: &DeviceRow,
     request: &SyncRequest<Box<RawValue>>,
     now: store::Ms,
@@ -107,7 +110,9 @@ async fn exchange(
         cursor: request.cursor.clone(),
         now,
     };
-    match app.store.exchange(intake).await.map_err(internal)? {
+    let (offered, offers) = dispatch::offer(app, &intake.tenant, &intake.operations, now).await.map_err(internal)?;
+    let store = Arc::clone(&app.store);
+    match begun(offers, async move { store.exchange(intake, offered).await }).await? {
         ExchangeOutcome::Done(response) => {
             for receipt in &response.receipts {
                 tracing::info!(operation = %receipt.id, device = device.device, status = ?receipt.status, "received");
@@ -119,6 +124,28 @@ async fn exchange(
             Err(Problem::new(Code::StaleExchange, detail).with_field("exchange"))
         }
     }
+}
+
+/// Runs a transaction and makes the calls that it opened, also if whoever asked is gone before it ends.
+async fn begun<T: Send + 'static>(
+    offers: Offers,
+    transaction: impl Future<Output = store::Result<(T, Vec<OpenCall>)>> + Send + 'static,
+) -> Result<T, Problem> {
+    if offers.is_empty() {
+        return transaction.await.map(|(done, _)| done).map_err(internal);
+    }
+    let (tell, told) = oneshot::channel();
+    tokio::spawn(async move {
+        failpoint::reach("server.before_open");
+        match transaction.await {
+            Ok((done, opened)) => {
+                drop(tell.send(Ok(done)));
+                Box::pin(offers.make(opened)).await;
+            }
+            Err(error) => drop(tell.send(Err(error))),
+        }
+    });
+    told.await.unwrap_or(Err(store::Error::Closed)).map_err(internal)
 }
 
 /// A request that carries nothing: reads, and may be held until there is news.
@@ -156,7 +183,13 @@ async fn paused(app: &App, tenant: &str) -> Result<Vec<String>, Problem> {
 ///
 /// # Errors
 /// `internal`; everything else is in the receipt.
-pub async fn submit(app: &App, tenant: &str, actor: Actor, grants: &Grants, new: NewSubmission) -> Result<Receipt, Problem> {
+pub async fn submit(
+    app: &Arc<App>,
+    tenant: &str,
+    actor: Actor,
+    grants: &Grants,
+    new: NewSubmission,
+) -> Result<Receipt, Problem> {
     let now = app.clock.now_ms();
     let id = OperationId::generate();
     let sent_at = app.clock.now();
@@ -169,7 +202,10 @@ pub async fn submit(app: &App, tenant: &str, actor: Actor, grants: &Grants, new:
     };
     let submission =
         Submission { tenant: tenant.to_owned(), actor, account: new.account, deliver_to: new.deliver_to, preview, now };
-    let receipt = app.store.submit(submission).await.map_err(internal)?;
+    let offered = dispatch::offer(app, tenant, std::slice::from_ref(&submission.preview), now).await.map_err(internal)?;
+    let (offered, offers) = offered;
+    let store = Arc::clone(&app.store);
+    let receipt = begun(offers, async move { store.submit(submission, offered).await }).await?;
     if receipt.status == ReceiptStatus::Accepted {
         tracing::info!(operation = %receipt.id, tenant, "received");
         app.wake.dispatch_now();

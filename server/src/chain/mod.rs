@@ -19,3 +19,6 @@ pub use people::{Facts, Recipient};
 pub use quiet::QuietHours;
 pub use route::{Channel, Leg, Priority, Reach, Route, Uncertain};
 pub use texts::Texts;
+
+/// The action by which every channel sends.
+pub const SEND: &str = "send";

@@ -62,7 +62,7 @@ impl Execute {
         report(context, &ended?)
     }
 
-    async fn submit_and_wait(&self, app: &App, tenant: &str, payload: Box<RawValue>) -> Result<OperationRow, Failure> {
+    async fn submit_and_wait(&self, app: &Arc<App>, tenant: &str, payload: Box<RawValue>) -> Result<OperationRow, Failure> {
         let new = NewSubmission {
             idempotency_key: self.key.clone(),
             adapter: self.adapter.clone(),

@@ -1,11 +1,10 @@
 //! The devices that a push goes to: looked up before each step, and forgotten where the provider says that they are dead.
 
 use chrono::DateTime;
-use tarishi_protocol::Payload;
 
 use crate::{
     App,
-    adapters::{AdapterError, Disposition, PushKind, PushTarget, Targets},
+    adapters::{PushKind, PushTarget, Targets},
     store::{PushTokenRow, SealedKind},
 };
 
@@ -16,18 +15,10 @@ pub(super) struct Devices {
 }
 
 impl Devices {
-    /// Those of the payload's audience; none for a payload that is no push.
-    ///
-    /// # Errors
-    /// [`Disposition::Transient`]: the store failed, and nothing was sent.
-    pub(super) async fn of(app: &App, tenant: &str, payload: &Payload) -> Result<Self, AdapterError> {
-        let Payload::PushSend(send) = payload else { return Ok(Self { rows: Vec::new(), targets: Targets::default() }) };
-        let rows = app.store.push_tokens(tenant, &send.to).await.map_err(|error| {
-            tracing::error!(%error, "the devices of an audience cannot be read");
-            AdapterError::new(Disposition::Transient, "the devices cannot be read")
-        })?;
+    /// Those that were looked up for it.
+    pub(super) fn new(app: &App, rows: Vec<PushTokenRow>) -> Self {
         let targets = Targets::new(rows.iter().filter_map(|row| target(app, row)).collect());
-        Ok(Self { rows, targets })
+        Self { rows, targets }
     }
 
     pub(super) fn targets(&self) -> &Targets {

@@ -14,7 +14,9 @@ use crate::{
         Related, Settings, TokenNeed, notifications,
     },
     oauth,
-    store::{self, Actor, ChainPart, Evidence, Ms, Open, Opened, OperationRow, Settle, Settled, Source},
+    store::{
+        self, About, Actor, ChainPart, Evidence, Ms, Open, OpenCall, Opened, OperationRow, Settle, Settled, Source, Terms,
+    },
 };
 
 /// Nothing is sent later than this after *open*.
@@ -79,15 +81,16 @@ pub(super) async fn confirm(
     let work = Work { app: Arc::clone(app), adapter, settings: effective.settings };
     let Some(spec) = work.adapter.descriptor().action(&charge.action) else { return Ok(None) };
     let (attempt, outbound) = (charge.attempt_id.unwrap_or_else(Uuid::now_v7), app.outbound.clone());
-    let what = Asked { spec, row: charge.clone(), attempt, related: None, outbound };
+    let what = Asked { spec, row: charge.clone(), attempt, about: About::default(), outbound };
     Ok(Some((work.claimed(what, claim, age).await, work.rules(&charge.action))))
 }
 
 /// One adapter with one tenant's settings.
-struct Work {
-    app: Arc<App>,
-    adapter: Arc<dyn Adapter>,
-    settings: Settings,
+#[derive(Clone)]
+pub(super) struct Work {
+    pub(super) app: Arc<App>,
+    pub(super) adapter: Arc<dyn Adapter>,
+    pub(super) settings: Settings,
 }
 
 impl Work {
@@ -99,28 +102,38 @@ impl Work {
         let Some(spec) = self.adapter.descriptor().action(&row.action) else {
             return self.app.store.release(&row.tenant, row.id, self.app.clock.now_ms() + SWITCHED_OFF_MS).await;
         };
-        let now = self.app.clock.now_ms();
+        let terms = self.terms(spec, self.app.clock.now_ms());
+        let open = Open { tenant: row.tenant, id: row.id, terms: terms.clone() };
+        failpoint::reach("server.before_open");
+        match self.app.store.open_attempt(open).await? {
+            Opened::Yes(call) => self.make(spec, *call, &terms).await,
+            Opened::No => Ok(()),
+        }
+    }
+
+    /// On which terms a call is made that is opened at this time.
+    pub(super) fn terms(&self, spec: &ActionSpec, now: Ms) -> Terms {
         let answer_by = now + ms(spec.call_deadline);
         let attempt = Uuid::now_v7();
-        let open = Open {
-            tenant: row.tenant.clone(),
-            id: row.id,
+        Terms {
             attempt,
-            reference: self.adapter.attempt_reference(&row.action, attempt),
+            reference: self.adapter.attempt_reference(spec.name, attempt),
             send_before: now + SEND_WITHIN_MS,
             answer_by,
             lease_until: answer_by + LEASE_GRACE_MS,
             now,
-        };
-        let send_before = open.send_before;
-        failpoint::reach("server.before_open");
-        let Opened::Yes { operation, related } = self.app.store.open_attempt(open).await? else { return Ok(()) };
+        }
+    }
+
+    /// Makes a call that is on record, and writes down what came of it.
+    pub(super) async fn make(self, spec: &'static ActionSpec, call: OpenCall, terms: &Terms) -> store::Result<()> {
         failpoint::reach("server.after_open");
+        let OpenCall { operation: row, about } = call;
+        let (attempt, send_before) = (terms.attempt, terms.send_before);
         tracing::info!(operation = %row.id, %attempt, adapter = row.adapter, action = row.action, "calling");
         let clock = self.app.clock.clone();
         let outbound = self.app.outbound.guarded(move || clock.now_ms() < send_before);
-        let what = Asked { spec, row: *operation, attempt, related: related.map(|row| *row), outbound };
-        let evidence = self.call(what).await;
+        let evidence = self.call(Asked { spec, row: row.clone(), attempt, about, outbound }).await;
         failpoint::reach("server.before_settle");
         self.settle(&row, Source::Call { attempt }, evidence).await
     }
@@ -134,8 +147,8 @@ impl Work {
             return self.settle(&row, Source::Poll, Evidence::ReceiptOverdue).await;
         };
         let attempt = row.attempt_id.unwrap_or_else(Uuid::now_v7);
-        let related = self.app.store.related(&row.tenant, row.id).await?;
-        let what = Asked { spec, row: row.clone(), attempt, related, outbound: self.app.outbound.clone() };
+        let about = self.app.store.about(&row.tenant, row.id).await?;
+        let what = Asked { spec, row: row.clone(), attempt, about, outbound: self.app.outbound.clone() };
         let evidence = self.question(what).await;
         self.settle(&row, Source::Poll, evidence).await
     }
@@ -219,16 +232,17 @@ struct Asked {
     spec: &'static ActionSpec,
     row: OperationRow,
     attempt: Uuid,
-    related: Option<OperationRow>,
+    about: About,
     outbound: Outbound,
 }
 
 impl Asked {
     /// Gathers what the call needs and makes it.
-    async fn with<F>(self, app: &App, adapter: &dyn Adapter, settings: &Settings, ask: F) -> Result<Answer, AdapterError>
+    async fn with<F>(mut self, app: &App, adapter: &dyn Adapter, settings: &Settings, ask: F) -> Result<Answer, AdapterError>
     where
         F: AsyncFnOnce(Call<'_>) -> Result<Answer, AdapterError>,
     {
+        let phones = std::mem::take(&mut self.about.phones);
         let row = &self.row;
         let payload = match &row.actor {
             Actor::Event => delivery::payload(app, row).await?,
@@ -237,7 +251,7 @@ impl Asked {
                     .map_err(|problem| AdapterError::new(Disposition::Rejected, problem.detail))?
             }
         };
-        let audience = audience::Devices::of(app, &row.tenant, &payload).await?;
+        let audience = audience::Devices::new(app, phones);
         let need = TokenNeed { settings, step: Some((row.memo.as_ref(), audience.targets())) };
         let token_name = if self.spec.needs_token { adapter.token_name(&need) } else { None };
         let (token, no_token) = match &token_name {
@@ -247,7 +261,7 @@ impl Asked {
                 Err(error) => (None, Some(error)),
             },
         };
-        let related = self.related.as_ref().map(|row| Related {
+        let related = self.about.related.as_ref().map(|row| Related {
             operation_id: row.id,
             action: row.action.clone(),
             state: row.state,
@@ -258,7 +272,7 @@ impl Asked {
         let opened = row.first_opened_at.and_then(DateTime::from_timestamp_millis).unwrap_or(now);
         let callback = app.vault.callback_token(&row.tenant, self.attempt);
         let booked = booked(app, row, now).await?;
-        let chained = chained(app, row).await?;
+        let chained = self.about.chain.map(|part| chained(app, row, part));
         let names = KeptNames { store: Arc::clone(&app.store), tenant: row.tenant.clone(), adapter: row.adapter.clone() };
         let call = Call {
             tenant: &row.tenant,
@@ -305,19 +319,8 @@ impl Asked {
 }
 
 /// What an operation of ours is to which chain.
-async fn chained(app: &App, row: &OperationRow) -> Result<Option<Chained>, AdapterError> {
-    if row.actor != Actor::Notification {
-        return Ok(None);
-    }
-    let part = app.store.part_of_chain(&row.tenant, row.id).await.map_err(|error| {
-        tracing::error!(%error, "the chain of a step cannot be read");
-        AdapterError::new(Disposition::Transient, "the chain cannot be read")
-    })?;
-    Ok(part.map(|ChainPart { chain: id, retracts }| Chained {
-        id,
-        receipt_token: app.vault.receipt_token(&row.tenant, id),
-        retracts,
-    }))
+fn chained(app: &App, row: &OperationRow, ChainPart { chain: id, retracts }: ChainPart) -> Chained {
+    Chained { id, receipt_token: app.vault.receipt_token(&row.tenant, id), retracts }
 }
 
 /// What was spent since the month began, for an action that asks for the balance.

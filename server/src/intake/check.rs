@@ -71,7 +71,7 @@ pub async fn preview(app: &App, asker: &Asker<'_>, operation: Operation) -> Resu
     let key = operation.idempotency_key.clone();
     let fingerprint = Fingerprint::of(&operation.adapter, &operation.action, operation.payload.get()).ok();
     let effective = app.effective(asker.tenant, &operation.adapter).await.map_err(internal)?;
-    let mut checked = check(app, asker, effective.as_ref(), operation);
+    let mut checked = check(app, asker, effective.as_ref(), operation, fingerprint);
     if let Ok(Checked { payload: Payload::Notify(notify), .. }) = &checked
         && let Some(problem) = notifiable(app, asker.tenant, notify).await?
     {
@@ -110,6 +110,7 @@ fn check(
     asker: &Asker<'_>,
     effective: Option<&crate::integrations::Effective>,
     operation: Operation,
+    fingerprint: Option<Fingerprint>,
 ) -> Result<Checked, No> {
     check_envelope(&operation)?;
     let (name, action) = (operation.adapter.as_str(), operation.action.as_str());
@@ -132,8 +133,8 @@ fn check(
     if !operation.blobs.is_empty() {
         return Err(No::Later(Problem::new(Code::BlobMissing, "its files have not arrived").with_field("blobs")));
     }
-    let fingerprint = Fingerprint::of(name, action, operation.payload.get())
-        .map_err(|_| Problem::new(Code::Malformed, "the payload is not JSON").with_field("payload"))?;
+    let fingerprint =
+        fingerprint.ok_or_else(|| Problem::new(Code::Malformed, "the payload is not JSON").with_field("payload"))?;
     let enqueued_at = enqueued_at(&operation, asker);
     let ttl = Ms::try_from(operation.ttl_ms.unwrap_or(limits::TTL_MS_DEFAULT)).unwrap_or(Ms::MAX / 4);
     Ok(Checked {

@@ -168,15 +168,16 @@ pub trait Store: Send + Sync {
     // ---- intake and feed
 
     /// One exchange of one device: the counter, cancellations, verdicts about operations in order, and what is new.
-    async fn exchange(&self, intake: Intake) -> Result<ExchangeOutcome>;
+    /// What comes alone into a lane with a slot to offer is opened at once.
+    async fn exchange(&self, intake: Intake, offers: Vec<Offer>) -> Result<(ExchangeOutcome, Vec<OpenCall>)>;
     /// An exchange that carries nothing and whose cursor did not move: reads only.
     async fn poll_feed(&self, tenant: &str, device: &str, cursor: Option<String>, now: Ms) -> Result<SyncResponse>;
     /// Notes how far a device has read, for retention.
     async fn acknowledge(&self, tenant: &str, device: &str, seq: u64) -> Result<()>;
     /// Where the feeds of these devices end, to wake held requests.
     async fn feed_heads(&self, devices: Vec<(String, String)>) -> Result<Vec<u64>>;
-    /// Takes operations that no device sent (REST, command line); the same rules, no feed of its own.
-    async fn submit(&self, submission: Submission) -> Result<Receipt>;
+    /// Takes operations that no device sent (REST, command line); the same rules and offers, no feed of its own.
+    async fn submit(&self, submission: Submission, offers: Vec<Offer>) -> Result<(Receipt, Vec<OpenCall>)>;
     /// Cancels by an operator or key; as a device's wish.
     async fn cancel(&self, tenant: &str, account: Option<String>, id: OperationId, now: Ms) -> Result<Option<Cancellation>>;
 
@@ -191,8 +192,8 @@ pub trait Store: Send + Sync {
     async fn open_attempt(&self, open: Open) -> Result<Opened>;
     /// Closes the attempt, decides, writes state, feed and schedule, readies the next of the key and the dependents.
     async fn settle(&self, settle: Settle) -> Result<Settled>;
-    /// For an operation about another one: that one, as it stands now.
-    async fn related(&self, tenant: &str, id: OperationId) -> Result<Option<OperationRow>>;
+    /// What is told to an adapter beside an operation, as it stands now.
+    async fn about(&self, tenant: &str, id: OperationId) -> Result<About>;
     /// Puts a claimed operation back, untouched, to be looked at at `next_at`.
     async fn release(&self, tenant: &str, id: OperationId, next_at: Ms) -> Result<()>;
     /// Decides what only time decides: expiry of what is held or ready, the end of an unresolved operation's hold.
@@ -331,8 +332,6 @@ pub trait Store: Send + Sync {
     async fn give_up_step(&self, tenant: &str, id: OperationId, now: Ms) -> Result<()>;
     /// One person's chain, of whichever tenant.
     async fn notification(&self, id: Uuid) -> Result<Option<NotificationRow>>;
-    /// What an operation of ours is to which chain.
-    async fn part_of_chain(&self, tenant: &str, id: OperationId) -> Result<Option<ChainPart>>;
     /// The chains of one `notify`, by account, after one.
     async fn notifications(
         &self,

@@ -1,7 +1,13 @@
 //! `POST /api/v2/integrations/{adapter}/{action}`: the same road, with a short wait for the end.
 
+use std::{task::Poll, time::Duration};
+
 use reqwest::Method;
-use serde_json::{Value, json};
+use serde_json::{Value, json, value::RawValue};
+use tarishi_server::{
+    intake::{self, NewSubmission},
+    store::{Actor, Grants},
+};
 
 use crate::host::{Answer, Host, file, send};
 
@@ -125,4 +131,37 @@ async fn a_device_hears_of_what_is_delivered_to_its_account() {
     let change = answer["changes"].as_array().unwrap().last().unwrap().clone();
     assert_eq!(change["id"], made["id"]);
     assert_eq!((change["origin"].as_str(), change["state"].as_str()), (Some("server"), Some("succeeded")));
+}
+
+#[tokio::test]
+async fn what_was_asked_for_is_done_though_whoever_asked_is_gone_before_it_is_stored() {
+    let host = Host::start().await;
+    let key = host.key("default", &["*:*"]).await;
+    assert_eq!(upload(&host, &key, "k1", &file("a"), &[]).await.status, 200, "the dispatcher is up");
+    let new = NewSubmission {
+        idempotency_key: Some("k2".to_owned()),
+        adapter: "local_storage".to_owned(),
+        action: "upload".to_owned(),
+        version: 1,
+        payload: RawValue::from_string(file("b").to_string()).unwrap(),
+        ordering_key: None,
+        ttl_ms: None,
+        account: "backend".to_owned(),
+        deliver_to: None,
+    };
+    let grants = Grants { scopes: vec!["*:*".to_owned()], ..Grants::default() };
+    {
+        let mut asked = Box::pin(intake::submit(host.server.app(), "default", Actor::Operator, &grants, new));
+        let asked = std::future::poll_fn(|context| Poll::Ready(asked.as_mut().poll(context).is_ready())).await;
+        assert!(!asked, "it is dropped before there is an answer");
+    }
+    let stored = host.folder.path().join("files/default/b.txt");
+    let done = async {
+        while std::fs::read(&stored).ok().as_deref() != Some(b"hello") {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), done).await.unwrap();
+    let again = upload(&host, &key, "k1", &file("a"), &[]).await.json();
+    assert_eq!(again["state"], "succeeded");
 }

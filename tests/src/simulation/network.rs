@@ -136,7 +136,7 @@ impl Wire {
         true
     }
 
-    async fn deliver(&self, server: &App, copy: &Copy) -> TransportResponse {
+    async fn deliver(&self, server: &Arc<App>, copy: &Copy) -> TransportResponse {
         self.requests.fetch_add(1, Ordering::Relaxed);
         let answer = answer(server, copy).await;
         let (status, body) = match answer {
@@ -149,7 +149,7 @@ impl Wire {
     }
 }
 
-async fn answer(server: &App, copy: &Copy) -> Result<Vec<u8>, Problem> {
+async fn answer(server: &Arc<App>, copy: &Copy) -> Result<Vec<u8>, Problem> {
     let internal = |error: tarishi_server::store::Error| Problem::new(Code::Internal, error.to_string());
     let caller = server.caller(&copy.token).await.map_err(internal)?;
     let Some(Caller::Device(device)) = caller else { return Err(Problem::new(Code::Unauthorized, "")) };

@@ -18,6 +18,8 @@ use super::tags;
 
 /// What one text may use up while it is filled in: steps of the engine, each also good for 64 bytes.
 pub const FUEL: u64 = 10_000;
+/// A text of so many bytes without a tag is as it is, and the engine is not asked.
+const PLAIN_BYTES_MAX: usize = 1_024;
 /// How deep the engine may call itself.
 const RECURSION_MAX: usize = 50;
 /// What a list or an object shows as.
@@ -61,6 +63,11 @@ fn undeclared(text: &str, nested: bool) -> BTreeSet<String> {
 pub(super) fn fill(text: &str, data: &Map<String, serde_json::Value>) -> Result<String, Fault> {
     let fault = |detail| Fault { detail, lacks: None };
     tags::check(text).map_err(fault)?;
+    if text.len() <= PLAIN_BYTES_MAX && !text.contains('{') {
+        // As the engine does it, which leaves out the end of the last line.
+        let text = text.strip_suffix('\n').map_or(text, |text| text.strip_suffix('\r').unwrap_or(text));
+        return Ok(text.to_owned());
+    }
     let template = environment().template_from_str(text).map_err(|error| fault(told(&error)))?;
     let lacked = Arc::new(Mutex::new(None));
     let filled = template.render(Value::from_object(Fields::new(data, "", &lacked)));

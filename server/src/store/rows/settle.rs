@@ -3,7 +3,7 @@
 use tarishi_protocol::{OperationId, State};
 use uuid::Uuid;
 
-use super::{Ms, OperationRow};
+use super::{ChainPart, Ms, OperationRow, PushTokenRow};
 use crate::{
     adapters::{Answer, MessageNews},
     dispatch::policy::{Failure, Rules},
@@ -16,6 +16,13 @@ pub struct Open {
     pub tenant: String,
     /// Which.
     pub id: OperationId,
+    /// How.
+    pub terms: Terms,
+}
+
+/// What is put on record of a call before it is made.
+#[derive(Clone, Debug)]
+pub struct Terms {
     /// The new attempt's id.
     pub attempt: Uuid,
     /// What the provider will call this attempt, where we choose it: evidence is matched by it though the answer be lost.
@@ -30,16 +37,44 @@ pub struct Open {
     pub now: Ms,
 }
 
+/// A free slot of a lane: what comes in and is alone there is opened in the transaction that takes it.
+#[derive(Clone, Debug)]
+pub struct Offer {
+    /// Whose.
+    pub tenant: String,
+    /// The lane's adapter.
+    pub adapter: String,
+    /// The action that the terms are made for.
+    pub action: String,
+    /// How it is called.
+    pub terms: Terms,
+}
+
+/// A call that is on record and is to be made.
+#[derive(Clone, Debug)]
+pub struct OpenCall {
+    /// The operation as it stands now.
+    pub operation: OperationRow,
+    /// What its adapter is told beside it.
+    pub about: About,
+}
+
+/// What is told to an adapter beside its operation, as it stands at the same moment.
+#[derive(Clone, Debug, Default)]
+pub struct About {
+    /// For an action about another operation: that one.
+    pub related: Option<OperationRow>,
+    /// For a push: where it goes.
+    pub phones: Vec<PushTokenRow>,
+    /// For an operation of the server's own: what it is to which chain.
+    pub chain: Option<ChainPart>,
+}
+
 /// May the call be made?
 #[derive(Clone, Debug)]
 pub enum Opened {
     /// Yes: the attempt is on record.
-    Yes {
-        /// The operation as it stands now.
-        operation: Box<OperationRow>,
-        /// For an action about another operation: that one.
-        related: Option<Box<OperationRow>>,
-    },
+    Yes(Box<OpenCall>),
     /// No: what forbade it has been settled.
     No,
 }

@@ -77,10 +77,12 @@ pub(super) fn would_exceed(
     paid: Option<i64>,
 ) -> Result<Option<Problem>> {
     let wanted = wanted(conn, desk.tenant, &checked.payload, paid)?;
+    if wanted == Use::default() {
+        return Ok(None);
+    }
     let Some(grants) = grants(conn, desk.tenant, &desk.actor)? else { return Ok(None) };
     let day = desk.now / DAY_MS;
-    let used = used(conn, desk.tenant, &desk.actor, day)?;
-    if fits(&grants.caps, used, wanted) {
+    if fits(conn, (desk.tenant, &desk.actor), &grants.caps, day, wanted)? {
         return Ok(None);
     }
     let wait = u64::try_from((day + 1) * DAY_MS - desk.now).unwrap_or(0);
@@ -99,6 +101,7 @@ pub(super) fn forbids(
     payload: &Payload,
     paid: Option<i64>,
 ) -> Result<Option<Problem>> {
+    let Payload::Refund(_) = payload else { return Ok(None) };
     match grants(conn, tenant, actor)? {
         Some(grants) => Ok(forbidden(&grants.caps, payload, paid)),
         None => Ok(None),
@@ -134,7 +137,7 @@ pub(super) fn reserve(conn: &Connection, row: &OperationRow, payload: &Payload, 
     if wanted == Use::default() {
         return Ok(Room::Yes);
     }
-    if !fits(&grants.caps, used(conn, &row.tenant, &row.actor, day)?, wanted) {
+    if !fits(conn, (&row.tenant, &row.actor), &grants.caps, day, wanted)? {
         return Ok(Room::Tomorrow { at: (day + 1) * DAY_MS });
     }
     add(conn, row, day, wanted)?;
@@ -192,10 +195,15 @@ fn grants(conn: &Connection, tenant: &str, actor: &Actor) -> Result<Option<Grant
     })
 }
 
-fn fits(caps: &Caps, used: Use, wanted: Use) -> bool {
+/// Is there room for it in the day's caps?
+fn fits(conn: &Connection, (tenant, actor): (&str, &Actor), caps: &Caps, day: Ms, wanted: Use) -> Result<bool> {
+    if caps.amount_per_day.or(caps.messages_per_day).is_none() {
+        return Ok(true);
+    }
+    let used = used(conn, tenant, actor, day)?;
     let within =
         |cap: Option<i64>, used: i64, wanted: i64| wanted == 0 || cap.is_none_or(|cap| used.saturating_add(wanted) <= cap);
-    within(caps.amount_per_day, used.amount, wanted.amount) && within(caps.messages_per_day, used.messages, wanted.messages)
+    Ok(within(caps.amount_per_day, used.amount, wanted.amount) && within(caps.messages_per_day, used.messages, wanted.messages))
 }
 
 fn used(conn: &Connection, tenant: &str, actor: &Actor, day: Ms) -> Result<Use> {

@@ -3,8 +3,8 @@
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use tarishi_protocol::{Code, OperationId, Payload, Problem, State, catalog, check_payload};
 
-use super::{caps, chain, map, order, read, refunds};
-use crate::store::{Actor, LaneRow, Ms, Open, Opened, OperationRow, Result};
+use super::{caps, chain, map, order, push, read, refunds};
+use crate::store::{About, Actor, ChainPart, LaneRow, Ms, Offer, Open, OpenCall, Opened, OperationRow, Result, Terms};
 
 /// When a refund looks again whether another of the same payment has ended, in milliseconds.
 const IN_FLIGHT_MS: Ms = 5_000;
@@ -107,40 +107,92 @@ pub(super) fn take_over(conn: &Connection, now: Ms) -> Result<()> {
 
 /// `ready → calling` and the attempt row, or the reason why not.
 pub(super) fn open_attempt(conn: &Connection, open: &Open) -> Result<Opened> {
+    open_now(conn, open, false)
+}
+
+/// The same. `at_once`: in the transaction that takes it.
+fn open_now(conn: &Connection, open: &Open, at_once: bool) -> Result<Opened> {
     let Some(row) = map::load(conn, &open.tenant, open.id)? else { return Ok(Opened::No) };
     if row.state != State::Ready {
         return Ok(Opened::No);
     }
-    if row.expires_at <= open.now && read::certainly_nothing_done(conn, &row)? {
-        order::end_too_old(conn, &row, open.now)?;
+    let now = open.terms.now;
+    if row.expires_at <= now && read::certainly_nothing_done(conn, &row)? {
+        order::end_too_old(conn, &row, now)?;
         return Ok(Opened::No);
     }
-    if row.actor == Actor::Notification {
-        match chain::wanted(conn, &row, open.now)? {
+    // A step that begins in this moment was decided on in this moment.
+    let chain = chain_of(conn, &row)?;
+    let is_decided = at_once && row.created_at == now && chain.is_some_and(|part| !part.retracts);
+    if row.actor == Actor::Notification && !is_decided {
+        match chain::wanted(conn, &row, now)? {
             chain::Wanted::Yes => {}
             chain::Wanted::Later { at } => {
                 release(conn, &row.tenant, row.id, at)?;
                 return Ok(Opened::No);
             }
             chain::Wanted::No => {
-                chain::end_unsent(conn, &row, "the chain went on without it", open.now)?;
+                chain::end_unsent(conn, &row, "the chain went on without it", now)?;
                 return Ok(Opened::No);
             }
         }
     }
     let Ok(payload) = check_payload(&row.adapter, &row.action, row.version, &row.payload) else {
         let problem = Problem::new(Code::VersionUnsupported, "this server no longer reads this payload");
-        order::end(conn, &row, State::Failed, Some(problem), open.now)?;
+        order::end(conn, &row, State::Failed, Some(problem), now)?;
         return Ok(Opened::No);
     };
-    if row.first_opened_at.is_none() && !may_begin(conn, &row, &payload, open.now)? {
+    if row.first_opened_at.is_none() && !may_begin(conn, &row, &payload, now)? {
         return Ok(Opened::No);
     }
-    write_open(conn, open, &row)?;
-    let related = related(conn, &row, &payload)?.map(Box::new);
-    let mut operation = Box::new(map::load(conn, &open.tenant, open.id)?.unwrap_or(row));
+    write_open(conn, &open.terms, &row)?;
+    let about = about(conn, &row, &payload, chain)?;
+    let mut operation = opened(row, &open.terms);
     operation.earlier_unknown = operation.attempts > 1 && read::repeats_unknown(conn, &operation)?;
-    Ok(Opened::Yes { operation, related })
+    Ok(Opened::Yes(Box::new(OpenCall { operation, about })))
+}
+
+/// The row as [`write_open`] leaves it.
+fn opened(row: OperationRow, terms: &Terms) -> OperationRow {
+    OperationRow {
+        state: State::Calling,
+        attempts: row.attempts + 1,
+        attempt_id: Some(terms.attempt),
+        first_opened_at: row.first_opened_at.or(Some(terms.now)),
+        next_at: Some(terms.lease_until),
+        ambiguous_at: None,
+        ..row
+    }
+}
+
+/// Opens what is alone in the lanes that have a slot to offer: nobody is overtaken, and the first call of an operation needs no
+/// transaction of its own.
+pub(super) fn open_alone(conn: &Connection, offers: &[Offer]) -> Result<Vec<OpenCall>> {
+    let mut calls = Vec::new();
+    for offer in offers {
+        let Some(id) = alone(conn, offer)? else { continue };
+        let open = Open { tenant: offer.tenant.clone(), id, terms: offer.terms.clone() };
+        if let Opened::Yes(call) = open_now(conn, &open, true)? {
+            calls.push(*call);
+        }
+    }
+    Ok(calls)
+}
+
+/// The one operation that is due in the lane of an offer, if its first call is next and its provider answered the last one.
+fn alone(conn: &Connection, offer: &Offer) -> Result<Option<OperationId>> {
+    let due = "SELECT operation_id, action = ?4 AND state = 'ready' AND first_opened_at IS NULL AND EXISTS (SELECT 1 FROM lanes l \
+               WHERE l.tenant_id = ?1 AND l.adapter = ?2 AND l.not_before <= ?3 AND l.failures = 0) FROM operations \
+               WHERE tenant_id = ?1 AND adapter = ?2 AND ended_at IS NULL AND next_at <= ?3 \
+               AND (lease_until IS NULL OR lease_until <= ?3) LIMIT 2";
+    let mut statement = conn.prepare_cached(due)?;
+    let rows = statement.query_map(params![offer.tenant, offer.adapter, offer.terms.now, offer.action], |row| {
+        Ok((row.get::<_, Vec<u8>>(0)?, row.get::<_, bool>(1)?))
+    })?;
+    match &rows.collect::<rusqlite::Result<Vec<_>>>()?[..] {
+        [(id, true)] => map::operation_id(id).map(Some),
+        _ => Ok(None),
+    }
 }
 
 /// May the first call be made? If not, the operation has ended or waits.
@@ -170,13 +222,13 @@ fn may_begin(conn: &Connection, row: &OperationRow, payload: &Payload, now: Ms) 
     }
 }
 
-fn write_open(conn: &Connection, open: &Open, row: &OperationRow) -> Result<()> {
+fn write_open(conn: &Connection, terms: &Terms, row: &OperationRow) -> Result<()> {
     let sql = "INSERT INTO attempts (tenant_id, attempt_id, operation_id, adapter, action, account, actor_kind, actor_id, kind, money, \
                opened_at, send_before, answer_by) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 'effect', ?9, ?10, ?11, ?12)";
     let (actor_kind, actor_id) = map::actor_columns(&row.actor);
     conn.prepare_cached(sql)?.execute(params![
         row.tenant,
-        open.attempt.as_bytes(),
+        terms.attempt.as_bytes(),
         row.id.as_bytes(),
         row.adapter,
         row.action,
@@ -184,11 +236,11 @@ fn write_open(conn: &Connection, open: &Open, row: &OperationRow) -> Result<()> 
         actor_kind,
         actor_id,
         catalog::moves_money(&row.action),
-        open.now,
-        open.send_before,
-        open.answer_by,
+        terms.now,
+        terms.send_before,
+        terms.answer_by,
     ])?;
-    if let Some(reference) = &open.reference {
+    if let Some(reference) = &terms.reference {
         let sql = "INSERT INTO provider_references (tenant_id, adapter, reference, operation_id) VALUES (?1, ?2, ?3, ?4) \
                    ON CONFLICT DO NOTHING";
         conn.prepare_cached(sql)?.execute(params![row.tenant, row.adapter, reference, row.id.as_bytes()])?;
@@ -199,20 +251,29 @@ fn write_open(conn: &Connection, open: &Open, row: &OperationRow) -> Result<()> 
     conn.prepare_cached(sql)?.execute(params![
         row.tenant,
         row.id.as_bytes(),
-        open.attempt.as_bytes(),
-        open.now,
-        open.lease_until
+        terms.attempt.as_bytes(),
+        terms.now,
+        terms.lease_until
     ])?;
     Ok(())
 }
 
-/// The operation that this one is about.
-pub(super) fn related_of(conn: &Connection, tenant: &str, id: OperationId) -> Result<Option<OperationRow>> {
-    let Some(row) = map::load(conn, tenant, id)? else { return Ok(None) };
+/// What is told to an adapter beside this operation.
+pub(super) fn about_of(conn: &Connection, tenant: &str, id: OperationId) -> Result<About> {
+    let Some(row) = map::load(conn, tenant, id)? else { return Ok(About::default()) };
     match check_payload(&row.adapter, &row.action, row.version, &row.payload) {
-        Ok(payload) => related(conn, &row, &payload),
-        Err(_) => Ok(None),
+        Ok(payload) => about(conn, &row, &payload, chain_of(conn, &row)?),
+        Err(_) => Ok(About::default()),
     }
+}
+
+fn chain_of(conn: &Connection, row: &OperationRow) -> Result<Option<ChainPart>> {
+    if row.actor == Actor::Notification { chain::part_of(conn, &row.tenant, row.id) } else { Ok(None) }
+}
+
+fn about(conn: &Connection, row: &OperationRow, payload: &Payload, chain: Option<ChainPart>) -> Result<About> {
+    let phones = if let Payload::PushSend(send) = payload { push::targets(conn, &row.tenant, &send.to)? } else { Vec::new() };
+    Ok(About { related: related(conn, row, payload)?, phones, chain })
 }
 
 /// The operation that a query or refund is about: one of the same account, or none.

@@ -125,7 +125,8 @@ fn known_key(
     Ok(Some(duplicate(id, &row)))
 }
 
-fn take(conn: &Connection, desk: &Desk<'_>, checked: &Checked) -> Result<Receipt> {
+/// Takes an operation that is not known.
+pub(super) fn take(conn: &Connection, desk: &Desk<'_>, checked: &Checked) -> Result<Receipt> {
     let id = checked.operation.id;
     let payment = refunds::Payment::of(conn, desk.tenant, desk.account, &checked.operation.adapter, &checked.payload)?;
     let paid = payment.as_ref().and_then(|payment| payment.amount);
@@ -151,9 +152,19 @@ fn take(conn: &Connection, desk: &Desk<'_>, checked: &Checked) -> Result<Receipt
     {
         return refuse(conn, desk, id, problem);
     }
-    insert(conn, desk, checked, names.first())?;
+    let state = insert(conn, desk, checked, names.first())?;
     if let Some(device) = desk.device {
         feed::subscribe(conn, desk.tenant, device, id, id, desk.now)?;
+    }
+    let is_notify = catalog::category(&checked.operation.adapter) == Some(catalog::Category::Notification);
+    if state == State::Ready {
+        if !is_notify {
+            let (status, state) = (ReceiptStatus::Accepted, Some(state));
+            return Ok(Receipt { id, status, state, outcome: None, problem: None, retry_after_ms: None });
+        }
+        // One transaction less until the first channel.
+        chain::spread(conn, desk.tenant, id, desk.now)?;
+        return accepted(conn, desk, id);
     }
     let row = map::load(conn, desk.tenant, id)?.ok_or_else(|| Error::Damaged("an insert without row".to_owned()))?;
     if checked.expires_at <= desk.now {
@@ -170,11 +181,15 @@ fn take(conn: &Connection, desk: &Desk<'_>, checked: &Checked) -> Result<Receipt
         restored(conn, &row, desk.now)?;
     } else {
         order::make_ready_if_free(conn, &row, desk.now)?;
-        if catalog::category(&row.adapter) == Some(catalog::Category::Notification) {
-            // One transaction less until the first channel.
+        if is_notify {
             chain::spread(conn, desk.tenant, id, desk.now)?;
         }
     }
+    accepted(conn, desk, id)
+}
+
+/// The receipt for what was just taken, which may have gone on by now, or ended.
+fn accepted(conn: &Connection, desk: &Desk<'_>, id: OperationId) -> Result<Receipt> {
     let row = map::load(conn, desk.tenant, id)?.ok_or_else(|| Error::Damaged("an insert without row".to_owned()))?;
     Ok(Receipt { status: ReceiptStatus::Accepted, ..duplicate(id, &row) })
 }
@@ -192,7 +207,8 @@ fn in_flight(conn: &Connection, desk: &Desk<'_>, checked: &Checked, names: &[Str
     Ok(None)
 }
 
-fn insert(conn: &Connection, desk: &Desk<'_>, checked: &Checked, exclusive: Option<&String>) -> Result<()> {
+/// Stores its row; says how it stands.
+fn insert(conn: &Connection, desk: &Desk<'_>, checked: &Checked, exclusive: Option<&String>) -> Result<State> {
     let operation = &checked.operation;
     let position = operation.ordering_key.as_deref().map(|key| order::next_position(conn, desk.tenant, key)).transpose()?;
     let (actor_kind, actor_id) = map::actor_columns(&desk.actor);
@@ -200,8 +216,12 @@ fn insert(conn: &Connection, desk: &Desk<'_>, checked: &Checked, exclusive: Opti
     let sql = "INSERT INTO operations (tenant_id, operation_id, account, actor_kind, actor_id, idempotency_key, fingerprint, \
                ordering_key, position, holds_key, on_failure, adapter, action, version, payload, money, money_reference, correlation, \
                parent_id, parent_on, retry_of, state, created_at, enqueued_at, expires_at, next_at) \
-               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, 'held', ?22, \
-               ?23, ?24, ?24)";
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?25, ?22, \
+               ?23, ?24, ?26)";
+    // What waits for nothing is ready as it comes.
+    let is_free = operation.ordering_key.is_none() && operation.after.is_none();
+    let is_ready = is_free && !operation.held_before && checked.expires_at > desk.now;
+    let (state, next_at) = if is_ready { (State::Ready, desk.now) } else { (State::Held, checked.expires_at) };
     conn.prepare_cached(sql)?.execute(params![
         desk.tenant,
         operation.id.as_bytes(),
@@ -227,10 +247,12 @@ fn insert(conn: &Connection, desk: &Desk<'_>, checked: &Checked, exclusive: Opti
         desk.now,
         checked.enqueued_at,
         checked.expires_at,
+        state.as_str(),
+        next_at,
     ])?;
     let lane = "INSERT INTO lanes (tenant_id, adapter) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
     conn.prepare_cached(lane)?.execute([desk.tenant, &operation.adapter])?;
-    Ok(())
+    Ok(state)
 }
 
 /// The device was told `accepted` by a store that was restored since. It may have been executed: recovered, not executed.

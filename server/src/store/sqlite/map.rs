@@ -10,9 +10,16 @@ use crate::{
 };
 
 /// The columns that [`operation`] reads.
-pub(super) const OPERATION: &str = "tenant_id, operation_id, account, actor_kind, actor_id, idempotency_key, ordering_key, on_failure, \
+macro_rules! operation_columns {
+    () => {
+        "tenant_id, operation_id, account, actor_kind, actor_id, idempotency_key, ordering_key, on_failure, \
      adapter, action, version, payload, state, outcome, problem, reference_id, reference_data, memo, effect_number, attempts, polls, \
-     attempt_id, first_opened_at, ambiguous_at, created_at, expires_at, next_at, ended_at, parent_id, parent_on";
+     attempt_id, first_opened_at, ambiguous_at, created_at, expires_at, next_at, ended_at, parent_id, parent_on"
+    };
+}
+
+/// The same as a text.
+pub(super) const OPERATION: &str = operation_columns!();
 
 /// The columns that [`attempt`] reads.
 pub(super) const ATTEMPT: &str = "tenant_id, attempt_id, operation_id, adapter, action, account, actor_kind, actor_id, kind, opened_at, \
@@ -84,8 +91,8 @@ pub(super) fn attempt(row: &Row<'_>) -> Result<AttemptRow> {
 
 /// One operation of a tenant.
 pub(super) fn load(conn: &Connection, tenant: &str, id: OperationId) -> Result<Option<OperationRow>> {
-    let sql = format!("SELECT {OPERATION} FROM operations WHERE tenant_id = ?1 AND operation_id = ?2");
-    let mut statement = conn.prepare_cached(&sql)?;
+    let sql = concat!("SELECT ", operation_columns!(), " FROM operations WHERE tenant_id = ?1 AND operation_id = ?2");
+    let mut statement = conn.prepare_cached(sql)?;
     statement.query_row(params![tenant, id.as_bytes()], |row| Ok(operation(row))).optional()?.transpose()
 }
 

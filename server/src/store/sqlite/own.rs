@@ -30,8 +30,19 @@ pub(super) struct Own<'a> {
     pub(super) expires_at: Ms,
 }
 
-/// Takes it.
+/// Takes it, unless it is there.
 pub(super) fn take(conn: &Connection, own: Own<'_>, now: Ms) -> Result<()> {
+    let (desk, checked) = checked(own, now)?;
+    intake::verdict(conn, &desk, &Preview::Take(Box::new(checked)), false).map(drop)
+}
+
+/// Takes what cannot be there yet.
+pub(super) fn take_new(conn: &Connection, own: Own<'_>, now: Ms) -> Result<()> {
+    let (desk, checked) = checked(own, now)?;
+    intake::take(conn, &desk, &checked).map(drop)
+}
+
+fn checked(own: Own<'_>, now: Ms) -> Result<(intake::Desk<'_>, Checked)> {
     let unfit = |error: &dyn std::fmt::Display| Error::Damaged(format!("an operation of our own: {error}"));
     let fingerprint = Fingerprint::of(own.adapter, own.action, &own.text).map_err(|error| unfit(&error))?;
     let raw = RawValue::from_string(own.text).map_err(|error| unfit(&error))?;
@@ -44,6 +55,5 @@ pub(super) fn take(conn: &Connection, own: Own<'_>, now: Ms) -> Result<()> {
         expires_at: own.expires_at,
         enqueued_at: now,
     };
-    let desk = intake::Desk { tenant: own.tenant, account: own.account, actor: own.actor, device: None, now };
-    intake::verdict(conn, &desk, &Preview::Take(Box::new(checked)), false).map(drop)
+    Ok((intake::Desk { tenant: own.tenant, account: own.account, actor: own.actor, device: None, now }, checked))
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
+use rusqlite::Connection;
 use tarishi_protocol::{Audience, Cancellation, OperationId, Receipt, SyncResponse};
 use uuid::Uuid;
 
@@ -12,11 +13,11 @@ use super::{
 };
 use crate::chain::{Channel, DailyCaps, caps::Scope};
 use crate::store::{
-    ApiKeyRow, AttemptFilter, AttemptRow, AuthTokenRow, ChainFigures, ChainPart, ChainSavings, DeliveryRow, DeviceRow,
-    EventPage, EventRow, EventState, ExchangeOutcome, Figures, GrantStatus, Intake, IntegrationRow, LaneRow, Lease, ListRow,
-    MESSAGE_RECEIVED, Ms, NotificationRow, OAuthGrantRow, OAuthStateRow, Open, Opened, OperationFilter, OperationRow,
-    PushTokenRow, RecipientRow, Result, Retention, SealedRow, Settle, Settled, Signal, Store, Submission, SubscriptionRow,
-    TemplateRow, TenantRow, TokenRow, TypeRow, VerdictRow, WebhookEventRow, WebhookRow,
+    About, ApiKeyRow, AttemptFilter, AttemptRow, AuthTokenRow, ChainFigures, ChainSavings, DeliveryRow, DeviceRow, EventPage,
+    EventRow, EventState, ExchangeOutcome, Figures, GrantStatus, Intake, IntegrationRow, LaneRow, Lease, ListRow,
+    MESSAGE_RECEIVED, Ms, NotificationRow, OAuthGrantRow, OAuthStateRow, Offer, Open, OpenCall, Opened, OperationFilter,
+    OperationRow, PushTokenRow, RecipientRow, Result, Retention, SealedRow, Settle, Settled, Signal, Store, Submission,
+    SubscriptionRow, TemplateRow, TenantRow, TokenRow, TypeRow, VerdictRow, WebhookEventRow, WebhookRow,
 };
 
 #[async_trait]
@@ -217,9 +218,10 @@ impl Store for SqliteStore {
         self.read(sealed::serving).await
     }
 
-    async fn exchange(&self, intake: Intake) -> Result<ExchangeOutcome> {
+    async fn exchange(&self, intake: Intake, offers: Vec<Offer>) -> Result<(ExchangeOutcome, Vec<OpenCall>)> {
         let id = self.current_id();
-        self.writer.write(move |conn| exchange::exchange(conn, &id, &intake)).await
+        let work = move |conn: &Connection| Ok((exchange::exchange(conn, &id, &intake)?, dispatch::open_alone(conn, &offers)?));
+        self.writer.write(work).await
     }
 
     async fn poll_feed(&self, tenant: &str, device: &str, cursor: Option<String>, now: Ms) -> Result<SyncResponse> {
@@ -236,8 +238,9 @@ impl Store for SqliteStore {
         self.read(|conn| feed::heads(conn, &devices)).await
     }
 
-    async fn submit(&self, submission: Submission) -> Result<Receipt> {
-        self.writer.write(move |conn| exchange::submit(conn, &submission)).await
+    async fn submit(&self, submission: Submission, offers: Vec<Offer>) -> Result<(Receipt, Vec<OpenCall>)> {
+        let work = move |conn: &Connection| Ok((exchange::submit(conn, &submission)?, dispatch::open_alone(conn, &offers)?));
+        self.writer.write(work).await
     }
 
     async fn cancel(&self, tenant: &str, account: Option<String>, id: OperationId, now: Ms) -> Result<Option<Cancellation>> {
@@ -263,8 +266,8 @@ impl Store for SqliteStore {
         self.writer.write(move |conn| settle::settle(conn, &settle)).await
     }
 
-    async fn related(&self, tenant: &str, id: OperationId) -> Result<Option<OperationRow>> {
-        self.read(|conn| dispatch::related_of(conn, tenant, id)).await
+    async fn about(&self, tenant: &str, id: OperationId) -> Result<About> {
+        self.read(|conn| dispatch::about_of(conn, tenant, id)).await
     }
 
     async fn release(&self, tenant: &str, id: OperationId, next_at: Ms) -> Result<()> {
@@ -532,10 +535,6 @@ impl Store for SqliteStore {
 
     async fn notification(&self, id: Uuid) -> Result<Option<NotificationRow>> {
         self.read(|conn| chain::notification_of_any(conn, id)).await
-    }
-
-    async fn part_of_chain(&self, tenant: &str, id: OperationId) -> Result<Option<ChainPart>> {
-        self.read(|conn| chain::part_of(conn, tenant, id)).await
     }
 
     async fn notifications(

@@ -13,6 +13,7 @@ mod feed;
 mod keys;
 mod limits;
 mod oauth;
+mod offers;
 mod order;
 mod parents;
 mod push;

@@ -133,20 +133,23 @@ fn group(
 ) -> rusqlite::Result<()> {
     let wait = !first.may_be_lost();
     let mut next = Some(first);
-    let begun = sync(conn, wait, full).and_then(|()| conn.execute_batch("BEGIN IMMEDIATE"));
+    let begun = sync(conn, wait, full).and_then(|()| execute(conn, "BEGIN IMMEDIATE"));
     let committed = begun.and_then(|()| {
         while let Some(mut command) = next.take() {
-            conn.execute_batch("SAVEPOINT command")?;
+            execute(conn, "SAVEPOINT command")?;
             let keep = command.run(conn);
             done.push(command);
-            conn.execute_batch(if keep { "RELEASE command" } else { "ROLLBACK TO command; RELEASE command" })?;
+            if !keep {
+                execute(conn, "ROLLBACK TO command")?;
+            }
+            execute(conn, "RELEASE command")?;
             next = if done.len() < GROUP_MAX { commands.try_recv().ok() } else { None };
             // What must not be lost does not join those that may be.
             if !wait && next.as_ref().is_some_and(|next| !next.may_be_lost()) {
                 *behind = next.take();
             }
         }
-        conn.execute_batch("COMMIT")
+        execute(conn, "COMMIT")
     });
     done.extend(next);
     if committed.is_err() && !conn.is_autocommit() {
@@ -154,6 +157,10 @@ fn group(
         let _ = conn.execute_batch("ROLLBACK");
     }
     committed
+}
+
+fn execute(conn: &Connection, sql: &str) -> rusqlite::Result<()> {
+    conn.prepare_cached(sql)?.execute([]).map(drop)
 }
 
 /// Whether the next commit waits for the disk; `full` is how the connection stands.

@@ -34,6 +34,8 @@ struct Stage {
     recipient: Recipient,
     facts: Facts,
     deliveries: Vec<DeliveryRow>,
+    /// Why a channel is of no use, in the route's order.
+    closed: Vec<Option<Skip>>,
 }
 
 /// Moves the chains whose time has come; says how many.
@@ -140,23 +142,24 @@ fn load(conn: &Connection, tenant: &str, id: Uuid, now: Ms) -> Result<Option<Sta
 fn stage(conn: &Connection, row: NotificationRow, broadcast: Rc<Broadcast>, now: Ms) -> Result<Stage> {
     let (recipient, facts) = book::person(conn, &row.tenant, &row.account, now)?;
     let deliveries = rows::deliveries(conn, &row.tenant, row.id)?;
-    Ok(Stage { row, broadcast, recipient, facts, deliveries })
+    let mut stage = Stage { row, broadcast, recipient, facts, deliveries, closed: Vec::new() };
+    let legs = stage.broadcast.route.channels.iter();
+    stage.closed = legs.map(|leg| closed(conn, &stage, leg.channel, leg.wait_ms(), now)).collect::<Result<_>>()?;
+    if stage.facts.fresh == 0 {
+        leave_out_stale(&stage.broadcast.route, &mut stage.closed);
+    }
+    Ok(stage)
 }
 
 /// What follows, and whether a channel is open behind the last one begun.
 fn decide(conn: &Connection, stage: &Stage, now: Ms) -> Result<(Next, bool)> {
     let deliveries = stage.deliveries.iter().map(|row| standing(conn, stage, row, now)).collect::<Result<Vec<_>>>()?;
     let route = &stage.broadcast.route;
-    let mut closed =
-        route.channels.iter().map(|leg| closed(conn, stage, leg.channel, leg.wait_ms(), now)).collect::<Result<Vec<_>>>()?;
-    if stage.facts.fresh == 0 {
-        leave_out_stale(route, &mut closed);
-    }
     let zone = stage.recipient.time_zone.as_deref();
     let scene = Scene {
         route,
         deliveries: &deliveries,
-        closed: &closed,
+        closed: &stage.closed,
         deadline_at: stage.row.deadline_at,
         quiet_until: route.quiet_hours.as_ref().and_then(|quiet| quiet.ends(zone, now)),
         spent_micros: stage.row.spent,
@@ -195,6 +198,9 @@ fn standing(conn: &Connection, stage: &Stage, row: &DeliveryRow, now: Ms) -> Res
 
 /// When a step was called last.
 fn last_call(conn: &Connection, operation: &OperationRow) -> Result<Option<Ms>> {
+    if operation.first_opened_at.is_none() {
+        return Ok(None);
+    }
     let sql = "SELECT max(opened_at) FROM attempts WHERE tenant_id = ?1 AND operation_id = ?2 AND kind = 'effect'";
     Ok(conn.prepare_cached(sql)?.query_row(params![operation.tenant, operation.id.as_bytes()], |row| row.get(0))?)
 }

@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     chain::{
-        Channel, Leg, Priority, Recipient,
+        Channel, Leg, Priority, Recipient, SEND,
         texts::{Rendered, with_id},
     },
     store::{Actor, DeliveryRow, Ms, NotificationRow, OperationRow, Result},
@@ -26,8 +26,6 @@ use crate::{
 
 /// The account of steps: no account of a tenant has this name, so nobody can take their keys.
 pub(super) const ACCOUNT: &str = "";
-/// The action of all channels.
-const SEND: &str = "send";
 /// By how much urgent steps go before others of their lane, in milliseconds.
 const URGENT_MS: Ms = 3_600_000;
 
@@ -188,7 +186,8 @@ fn take(
         // Not begun after its wait; quiet hours may put it off by a day.
         expires_at: now + rule.wait_ms() + DAY_MS,
     };
-    own::take(conn, own, now)
+    // Its delivery was made just now.
+    own::take_new(conn, own, now)
 }
 
 /// Takes back a step that was not sent. One that may have been sent is not asked for again (`wanted`).

@@ -27,14 +27,10 @@ const LOOK_MS: Ms = 24 * 3_600_000;
 /// Begins chains of a `notify` whose turn has come; what is left follows in another transaction.
 pub(in super::super) fn spread(conn: &Connection, tenant: &str, id: OperationId, now: Ms) -> Result<()> {
     let Some(row) = map::load(conn, tenant, id)? else { return Ok(()) };
-    match row.state {
+    let page = match row.state {
         State::Ready if row.expires_at <= now => return order::end_too_old(conn, &row, now),
-        State::Ready => {
-            if !begin(conn, &row, now)? {
-                return Ok(());
-            }
-        }
-        State::Waiting => {}
+        State::Ready => begin(conn, &row, now)?,
+        State::Waiting => next_page(conn, tenant, id)?,
         State::Held
         | State::Calling
         | State::Unresolved
@@ -42,23 +38,37 @@ pub(in super::super) fn spread(conn: &Connection, tenant: &str, id: OperationId,
         | State::Cancelled
         | State::Failed
         | State::Succeeded => return Ok(()),
-    }
-    let Some(broadcast) = rows::broadcast(conn, tenant, id)?.map(Rc::new) else { return Ok(()) };
-    let (accounts, more) = rows::unspread(conn, tenant, id, SPREAD_MAX)?;
+    };
+    let Some(Page { broadcast, accounts, more }) = page else { return Ok(()) };
+    let broadcast = Rc::new(broadcast);
     for account in &accounts {
         start(conn, &row, &broadcast, account, now)?;
     }
     let sql = "UPDATE broadcasts SET spread = spread + ?3 WHERE tenant_id = ?1 AND operation_id = ?2";
     conn.prepare_cached(sql)?.execute(params![tenant, id.as_bytes(), i64::try_from(accounts.len()).unwrap_or(0)])?;
     let next_at = if more { now } else { now + LOOK_MS };
-    let sql = "UPDATE operations SET next_at = ?3, lease_until = NULL WHERE tenant_id = ?1 AND operation_id = ?2 AND ended_at IS NULL";
-    conn.prepare_cached(sql)?.execute(params![tenant, id.as_bytes(), next_at])?;
+    let sql = "UPDATE operations SET state = 'waiting', first_opened_at = coalesce(first_opened_at, ?4), next_at = ?3, \
+               lease_until = NULL WHERE tenant_id = ?1 AND operation_id = ?2 AND ended_at IS NULL";
+    conn.prepare_cached(sql)?.execute(params![tenant, id.as_bytes(), next_at, now])?;
     conclude(conn, tenant, id, now)
 }
 
-/// Notes what it begins with; false if it cannot begin.
-fn begin(conn: &Connection, row: &OperationRow, now: Ms) -> Result<bool> {
-    let fail = |problem: Problem| order::end(conn, row, State::Failed, Some(problem), now).map(|()| false);
+/// People whose chains begin together.
+struct Page {
+    broadcast: Broadcast,
+    accounts: Vec<String>,
+    more: bool,
+}
+
+fn next_page(conn: &Connection, tenant: &str, id: OperationId) -> Result<Option<Page>> {
+    let Some(broadcast) = rows::broadcast(conn, tenant, id)? else { return Ok(None) };
+    let (accounts, more) = rows::unspread(conn, tenant, id, SPREAD_MAX)?;
+    Ok(Some(Page { broadcast, accounts, more }))
+}
+
+/// Notes what it begins with, and gives its first page; none if it cannot begin.
+fn begin(conn: &Connection, row: &OperationRow, now: Ms) -> Result<Option<Page>> {
+    let fail = |problem: Problem| order::end(conn, row, State::Failed, Some(problem), now).map(|()| None);
     let Ok(payload) = check_payload(&row.adapter, &row.action, row.version, &row.payload) else {
         return fail(Problem::new(Code::VersionUnsupported, "this server no longer reads this payload"));
     };
@@ -71,7 +81,7 @@ fn begin(conn: &Connection, row: &OperationRow, now: Ms) -> Result<bool> {
     let Some(template) = book::template(conn, &row.tenant, &notify.kind)? else {
         return fail(Problem::new(Code::NotFound, "this type of notification has no texts").with_field("payload.type"));
     };
-    let Some(members) = members(conn, &row.tenant, notify)? else {
+    let Some(mut accounts) = members(conn, &row.tenant, notify)? else {
         return fail(Problem::new(Code::NotFound, "there is no such list").with_field("payload.to.list"));
     };
     match caps::reserve(conn, row, &payload, None, now)? {
@@ -79,7 +89,7 @@ fn begin(conn: &Connection, row: &OperationRow, now: Ms) -> Result<bool> {
         caps::Room::Never(problem) => return fail(problem),
         caps::Room::Tomorrow { at } => {
             super::super::dispatch::release(conn, &row.tenant, row.id, at)?;
-            return Ok(false);
+            return Ok(None);
         }
     }
     let sql = "INSERT INTO broadcasts (tenant_id, operation_id, kind, route, texts, data, dedupe_key, is_list, members, total) \
@@ -93,13 +103,20 @@ fn begin(conn: &Connection, row: &OperationRow, now: Ms) -> Result<bool> {
         map::to_json(&notify.data)?,
         notify.dedupe_key,
         matches!(notify.to, NotifyTo::List(_)),
-        map::to_json(&members)?,
-        i64::try_from(members.len()).unwrap_or(i64::MAX)
+        map::to_json(&accounts)?,
+        i64::try_from(accounts.len()).unwrap_or(i64::MAX)
     ])?;
-    let sql = "UPDATE operations SET state = 'waiting', first_opened_at = ?3, next_at = ?3 WHERE tenant_id = ?1 AND operation_id = ?2";
-    conn.prepare_cached(sql)?.execute(params![row.tenant, row.id.as_bytes(), now])?;
     feed::publish(conn, &row.tenant, row.id, now)?;
-    Ok(true)
+    let more = accounts.len() > SPREAD_MAX;
+    accounts.truncate(SPREAD_MAX);
+    let broadcast = Broadcast {
+        kind: notify.kind.clone(),
+        route: kind.route,
+        texts: template.texts,
+        data: notify.data.clone(),
+        dedupe_key: notify.dedupe_key.clone(),
+    };
+    Ok(Some(Page { broadcast, accounts, more }))
 }
 
 /// Whom it is for, each once; none for a list that is not there.

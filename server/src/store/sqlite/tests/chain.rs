@@ -362,3 +362,41 @@ async fn a_notify_that_is_too_old_or_whose_type_is_gone_ends_and_says_so() {
     let unknown = stage.notify("nothing", "amina").await;
     assert_eq!((stage.desk.state(unknown).await, stage.desk.problem(unknown).await.as_str()), (State::Failed, "not_found"));
 }
+
+#[tokio::test]
+async fn a_step_is_opened_in_the_transaction_that_takes_its_notification() {
+    let stage = Stage::open().await;
+    stage.app("amina", "d1").await;
+    for channel in ["push", "whatsapp", "sms"] {
+        stage.desk.offer(channel, "send");
+    }
+
+    let notify = stage.notify("fees", "amina").await;
+
+    let push = stage.step(notify, 0).await;
+    let call = stage.desk.opened.lock().unwrap().remove(0);
+    assert_eq!((call.operation.id, stage.desk.row(push).await.state), (push, State::Calling));
+    let chain = call.about.chain.unwrap();
+    assert_eq!((chain.chain, chain.retracts), (stage.people(notify).await[0].id, false));
+    assert_eq!(call.about.phones.iter().map(|row| row.device.as_str()).collect::<Vec<_>>(), ["d1"]);
+    stage.signal(notify, Signal::Received).await;
+    assert_eq!(stage.chain(notify).await, ChainState::Succeeded);
+    stage.desk.healthy().await;
+}
+
+#[tokio::test]
+async fn of_a_list_the_one_that_is_alone_in_its_lane_is_opened_and_the_others_are_claimed() {
+    let stage = Stage::open().await;
+    stage.app("amina", "d1").await;
+    stage.person("juma", json!({ "phone": "+254712000002" })).await;
+    stage.person("neema", json!({ "phone": "+254712000003" })).await;
+    for channel in ["push", "whatsapp", "sms"] {
+        stage.desk.offer(channel, "send");
+    }
+
+    let notify = stage.notify_list("fees", &["amina".to_owned(), "juma".to_owned(), "neema".to_owned()]).await;
+
+    assert_eq!(stage.desk.opened(), [stage.step_of(notify, "amina", 0).await]);
+    assert_eq!(stage.desk.claim("whatsapp").await.len(), 2);
+    stage.desk.healthy().await;
+}

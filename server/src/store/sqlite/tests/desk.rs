@@ -21,8 +21,8 @@ use crate::{
     adapters::Answer,
     dispatch::policy::Rules,
     store::{
-        Caps, Checked, DeviceRow, Evidence, ExchangeOutcome, Exclusive, Grants, Intake, Ms, Open, Opened, OperationRow,
-        Preview, Settle, Settled, Source, Store as _, TenantRow, TokenRow, sqlite::SqliteStore,
+        Caps, Checked, DeviceRow, Evidence, ExchangeOutcome, Exclusive, Grants, Intake, Ms, Offer, Open, OpenCall, Opened,
+        OperationRow, Preview, Settle, Settled, Source, Store as _, TenantRow, Terms, TokenRow, sqlite::SqliteStore,
     },
 };
 
@@ -40,6 +40,14 @@ pub(super) struct Desk {
     pub(super) now: AtomicI64,
     pub(super) named: AtomicU32,
     pub(super) exchanges: Mutex<HashMap<String, u64>>,
+    /// Slots that the next exchange is offered, and the calls that exchanges opened.
+    pub(super) offers: Mutex<Vec<Offer>>,
+    pub(super) opened: Mutex<Vec<OpenCall>>,
+}
+
+/// On which terms a call is opened.
+pub(super) fn terms(attempt: Uuid, now: Ms) -> Terms {
+    Terms { attempt, reference: None, send_before: now + 5_000, answer_by: now + 45_000, lease_until: now + LEASE, now }
 }
 
 impl Desk {
@@ -47,7 +55,15 @@ impl Desk {
         let folder = tempfile::tempdir().unwrap();
         let store = SqliteStore::open(&folder.path().join("t.db")).unwrap();
         store.create_tenant(TenantRow { tenant: T.to_owned(), name: "Default".to_owned(), created_at: START }).await.unwrap();
-        let desk = Self { store, folder, now: AtomicI64::new(START), named: AtomicU32::new(1), exchanges: Mutex::default() };
+        let desk = Self {
+            store,
+            folder,
+            now: AtomicI64::new(START),
+            named: AtomicU32::new(1),
+            exchanges: Mutex::default(),
+            offers: Mutex::default(),
+            opened: Mutex::default(),
+        };
         for (device, account) in DEVICES {
             desk.enrol(device, account, &["*:*"]).await;
         }
@@ -199,7 +215,10 @@ impl Desk {
             cursor,
             now: self.now(),
         };
-        self.store.exchange(intake).await.unwrap()
+        let offers = std::mem::take(&mut *self.offers.lock().unwrap());
+        let (outcome, opened) = self.store.exchange(intake, offers).await.unwrap();
+        self.opened.lock().unwrap().extend(opened);
+        outcome
     }
 
     pub(super) async fn send_all(&self, device: &str, operations: &[&Operation]) -> Vec<Receipt> {
@@ -216,6 +235,18 @@ impl Desk {
         answers[0].result
     }
 
+    /// Offers the next exchange a free slot of a lane.
+    pub(super) fn offer(&self, adapter: &str, action: &str) {
+        let (adapter, action) = (adapter.to_owned(), action.to_owned());
+        let offer = Offer { tenant: T.to_owned(), adapter, action, terms: terms(Uuid::now_v7(), self.now()) };
+        self.offers.lock().unwrap().push(offer);
+    }
+
+    /// What exchanges opened since this was asked last.
+    pub(super) fn opened(&self) -> Vec<OperationId> {
+        std::mem::take(&mut *self.opened.lock().unwrap()).into_iter().map(|call| call.operation.id).collect()
+    }
+
     pub(super) async fn claim(&self, adapter: &str) -> Vec<OperationId> {
         let rows = self.store.claim(T, adapter, self.now(), self.now() + LEASE, 100).await.unwrap();
         rows.into_iter().map(|row| row.id).collect()
@@ -223,18 +254,8 @@ impl Desk {
 
     pub(super) async fn open_attempt(&self, id: OperationId) -> Option<Uuid> {
         let attempt = Uuid::now_v7();
-        let now = self.now();
-        let open = Open {
-            tenant: T.to_owned(),
-            id,
-            attempt,
-            reference: None,
-            send_before: now + 5_000,
-            answer_by: now + 45_000,
-            lease_until: now + LEASE,
-            now,
-        };
-        matches!(self.store.open_attempt(open).await.unwrap(), Opened::Yes { .. }).then_some(attempt)
+        let open = Open { tenant: T.to_owned(), id, terms: terms(attempt, self.now()) };
+        matches!(self.store.open_attempt(open).await.unwrap(), Opened::Yes(_)).then_some(attempt)
     }
 
     /// Claims everything due and opens this one.

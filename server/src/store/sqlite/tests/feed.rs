@@ -76,7 +76,7 @@ async fn a_backends_operation_is_told_to_every_device_of_the_account() {
         preview: desk.take(&sms),
         now: START,
     };
-    desk.store.submit(submission).await.unwrap();
+    desk.store.submit(submission, Vec::new()).await.unwrap();
 
     for device in ["d1", "d2"] {
         let changes = desk.exchange(device, Vec::new(), &[], None).await.changes;

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::{
     answers::{MESSAGES, RESENDABLE, failure},
-    desk::{Desk, T},
+    desk::{Desk, T, terms},
 };
 use crate::{
     adapters::{Answer, Disposition},
@@ -93,18 +93,9 @@ async fn repeats(desk: &Desk, id: OperationId) -> (Uuid, bool) {
     desk.pass(60_000);
     desk.claim("sms").await;
     let (attempt, now) = (Uuid::now_v7(), desk.now());
-    let open = Open {
-        tenant: T.to_owned(),
-        id,
-        attempt,
-        send_before: now + 5_000,
-        answer_by: now + 45_000,
-        lease_until: now + 60_000,
-        reference: None,
-        now,
-    };
-    let Opened::Yes { operation, .. } = desk.store.open_attempt(open).await.unwrap() else { panic!("ready") };
-    (attempt, operation.earlier_unknown)
+    let open = Open { tenant: T.to_owned(), id, terms: terms(attempt, now) };
+    let Opened::Yes(call) = desk.store.open_attempt(open).await.unwrap() else { panic!("ready") };
+    (attempt, call.operation.earlier_unknown)
 }
 
 #[tokio::test]

@@ -41,8 +41,8 @@ async fn a_push_that_nobody_confirmed_is_taken_back_when_another_channel_is_know
     assert_eq!(stage.chain(notify).await, ChainState::Succeeded);
     let [retraction] = waiting(&stage).await.try_into().unwrap();
     let chain = stage.people(notify).await[0].id;
-    let part = stage.desk.store.part_of_chain(T, retraction).await.unwrap();
-    assert_eq!(part, Some(ChainPart { chain, retracts: true }));
+    let about = stage.desk.store.about(T, retraction).await.unwrap();
+    assert_eq!(about.chain, Some(ChainPart { chain, retracts: true }));
     let payload: Value = serde_json::from_str(&stage.desk.row(retraction).await.payload).unwrap();
     assert_eq!(
         (&payload["to"]["user"], &payload["ttl_s"], &payload["priority"]),

@@ -200,7 +200,7 @@ impl Stage {
             cursor: None,
             now: self.desk.now(),
         };
-        self.desk.store.exchange(intake).await.unwrap();
+        self.desk.store.exchange(intake, Vec::new()).await.unwrap();
     }
 
     pub(super) async fn fail(&self, id: OperationId, attempt: Uuid, evidence: Evidence) {
