@@ -5,6 +5,7 @@
 //! shortens the wait. Two transactions and no third surround a call: *open* and *settle*.
 
 use std::{
+    collections::HashSet,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -102,16 +103,22 @@ async fn round(app: &Arc<App>) -> store::Result<usize> {
         app.wake.feed_moved();
     }
     let lanes = app.store.due_lanes(now, LANES).await?;
+    let mut queues = HashSet::new();
     let several = lanes.iter().any(|lane| lane.tenant != lanes[0].tenant);
     let mut claimed = 0;
     for lane in lanes {
         let slots = app.adapter(&lane.adapter).map_or(1, |adapter| adapter.descriptor().slots);
         let free = free_slots(slots, &lane, in_use, several);
+        let key = (lane.tenant.clone(), lane.adapter.clone());
         if free == 0 {
+            queues.insert(key);
             continue;
         }
         let rows = app.store.claim(&lane.tenant, &lane.adapter, now, now + CLAIM_MS, free).await?;
         claimed += rows.len();
+        if rows.len() >= usize::try_from(free).unwrap_or(usize::MAX) {
+            queues.insert(key);
+        }
         for row in rows {
             let slot = Slot::take(in_use, (row.tenant.clone(), row.adapter.clone()));
             let id = row.id;
@@ -119,6 +126,7 @@ async fn round(app: &Arc<App>) -> store::Result<usize> {
             app.dispatcher.steps.spawn(taken(Arc::clone(app), slot, id, async move { step(&work, row).await }));
         }
     }
+    in_use.set_queues(queues);
     Ok(claimed)
 }
 

@@ -1,8 +1,8 @@
 //! Slots: how many calls of a lane may be under way at once in this process.
 
 use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
+    collections::{HashMap, HashSet},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use super::policy::BREAKER_FAILURES;
@@ -13,16 +13,31 @@ pub const SLOTS: u32 = 64;
 /// Of these, calls that tell backends of events: receivers that hang leave the rest to the providers.
 const DELIVERY_SLOTS: u32 = SLOTS / 2;
 
-/// Steps under way, by lane.
+/// A tenant and an adapter.
+type Lane = (String, String);
+
+/// Steps under way, by lane; and the lanes in which more is due than the last round could claim.
 #[derive(Debug, Default)]
-pub(super) struct InUse(Mutex<HashMap<(String, String), u32>>);
+pub(super) struct InUse {
+    counts: Mutex<HashMap<Lane, u32>>,
+    queues: Mutex<HashSet<Lane>>,
+}
 
 impl InUse {
-    fn map(&self) -> std::sync::MutexGuard<'_, HashMap<(String, String), u32>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    fn map(&self) -> MutexGuard<'_, HashMap<Lane, u32>> {
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn of(&self, lane: &(String, String)) -> u32 {
+    /// Notes where the last round left something due.
+    pub(super) fn set_queues(&self, queues: HashSet<Lane>) {
+        *self.queues.lock().unwrap_or_else(PoisonError::into_inner) = queues;
+    }
+
+    fn has_queue(&self, lane: &Lane) -> bool {
+        self.queues.lock().unwrap_or_else(PoisonError::into_inner).contains(lane)
+    }
+
+    fn of(&self, lane: &Lane) -> u32 {
         self.map().get(lane).copied().unwrap_or(0)
     }
 
@@ -38,7 +53,7 @@ impl InUse {
         self.map().iter().filter(|((_, name), _)| event::subscription_of(name).is_some()).map(|(_, count)| count).sum()
     }
 
-    fn change(&self, lane: &(String, String), by: i32) {
+    fn change(&self, lane: &Lane, by: i32) {
         let mut map = self.map();
         let count = map.entry(lane.clone()).or_default();
         *count = count.saturating_add_signed(by);
@@ -52,19 +67,22 @@ impl InUse {
 #[derive(Debug)]
 pub(super) struct Slot {
     in_use: Arc<InUse>,
-    lane: (String, String),
+    lane: Lane,
 }
 
 impl Slot {
     /// One of a lane, of which the caller knows that it is free.
-    pub(super) fn take(in_use: &Arc<InUse>, lane: (String, String)) -> Self {
+    pub(super) fn take(in_use: &Arc<InUse>, lane: Lane) -> Self {
         in_use.change(&lane, 1);
         Self { in_use: Arc::clone(in_use), lane }
     }
 
-    /// One of this many of a lane if one is free, and the process has more than half of its own left: what comes first through
-    /// the door is no reason to keep others waiting.
-    pub(super) fn take_free(in_use: &Arc<InUse>, lane: (String, String), slots: u32) -> Option<Self> {
+    /// One of this many of a lane if one is free, nothing queues for it, and the process has more than half of its own left:
+    /// what comes through the door keeps nobody waiting.
+    pub(super) fn take_free(in_use: &Arc<InUse>, lane: Lane, slots: u32) -> Option<Self> {
+        if in_use.has_queue(&lane) {
+            return None;
+        }
         let mut map = in_use.map();
         let all: u32 = map.values().sum();
         let count = map.get(&lane).copied().unwrap_or(0);
@@ -165,6 +183,9 @@ mod tests {
         assert!(take("mpesa").is_some(), "one was given back");
         drop(second);
         assert_eq!(in_use.all(), 0);
+        in_use.set_queues(HashSet::from([("t".to_owned(), "mpesa".to_owned())]));
+        assert!(take("mpesa").is_none(), "those who queue come first");
+        in_use.set_queues(HashSet::new());
         in_use.change(&("t".to_owned(), "sms".to_owned()), i32::try_from(SLOTS / 2 - 1).unwrap());
         let last = take("mpesa");
         assert!(last.is_some());
