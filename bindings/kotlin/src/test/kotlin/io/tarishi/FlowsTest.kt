@@ -14,6 +14,7 @@ import kotlinx.coroutines.awaitAll
 import kotlinx.coroutines.delay
 import kotlinx.coroutines.flow.Flow
 import kotlinx.coroutines.flow.first
+import kotlinx.coroutines.flow.onEach
 import kotlinx.coroutines.flow.toList
 import kotlinx.coroutines.launch
 import kotlinx.coroutines.withTimeout
@@ -24,13 +25,17 @@ class FlowsTest {
     @Test
     fun `the states of an operation begin with the present and end with the client`() = phone { phone ->
         val stored = phone.client.enqueue(sms("k"))
-        val seen = async(Dispatchers.Default) { phone.client.states(stored.id).toList() }
+        val ended = CompletableDeferred<Unit>()
+        val seen = async(Dispatchers.Default) {
+            phone.client.states(stored.id).onEach { if (it.state == DeviceState.SUCCEEDED) ended.complete(Unit) }.toList()
+        }
         phone.server.answer {}
         phone.sync()
         phone.client.states(stored.id).collectUntil { it.state == DeviceState.ACCEPTED }
         phone.server.succeed("k", """{"messages":[]}""")
         phone.sync()
         phone.client.awaitEnd(stored.id)
+        ended.await()
         phone.client.close()
 
         val states = seen.await().map { it.state }
