@@ -86,7 +86,6 @@ pub(super) async fn confirm(
 }
 
 /// One adapter with one tenant's settings.
-#[derive(Clone)]
 pub(super) struct Work {
     pub(super) app: Arc<App>,
     pub(super) adapter: Arc<dyn Adapter>,
