@@ -28,8 +28,10 @@ use crate::{
 pub(crate) const HEADS: &str = concat!(
     "SELECT ",
     columns!(),
-    " FROM operations WHERE head = 1 AND parked = 0 AND state <= 1 AND lane = ?1 AND seq > ?2 ORDER BY seq LIMIT 64"
+    " FROM operations WHERE head = 1 AND parked = 0 AND state <= 1 AND lane = ?1 AND seq > ?2 ORDER BY seq LIMIT ?3"
 );
+/// Heads that are read at once.
+const HEADS_READ: usize = 64;
 pub(crate) const NEXT_OF_KEY: &str = concat!(
     "SELECT ",
     columns!(),
@@ -242,8 +244,9 @@ impl Feed<Row> for Sql<'_, '_> {
         loop {
             if self.read[lane].is_empty() && !self.ended[lane] && self.scanned < SCAN_MAX {
                 let lane_code = i64::try_from(lane).unwrap_or(1);
-                let rows = transition::read_all(self.tx, HEADS, params![lane_code, self.last[lane]])?;
-                self.ended[lane] = rows.is_empty();
+                let limit = i64::try_from(HEADS_READ).unwrap_or(i64::MAX);
+                let rows = transition::read_all(self.tx, HEADS, params![lane_code, self.last[lane], limit])?;
+                self.ended[lane] = rows.len() < HEADS_READ;
                 self.scanned += rows.len();
                 self.read[lane].extend(rows);
             }

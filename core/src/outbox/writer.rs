@@ -227,9 +227,9 @@ impl Writer {
             }
         }
         *expected = group.commands.len().max(*expected - expected.div_ceil(8));
-        if let Some(mut rider) = self.rider_of(&group) {
-            running = running.and_then(|()| self.run_command(&connection, &mut *rider, &mut group));
-            group.commands.push(rider);
+        let mut rider = self.rider_of(&group);
+        if let Some(rider) = &mut rider {
+            running = running.and_then(|()| self.run_command(&connection, &mut **rider, &mut group));
         }
         let done = running.and_then(|()| execute(&connection, "COMMIT"));
         if let Err(error) = &done {
@@ -240,6 +240,10 @@ impl Writer {
             }
         }
         self.connection = Some(connection);
+        // First, since what it has to send has the longest way.
+        if let Some(rider) = rider {
+            rider.answer(done.clone());
+        }
         self.answer(group.commands, &done);
         if done.is_ok() {
             for event in group.news {

@@ -6,7 +6,7 @@
 use core::{pin::Pin, time::Duration};
 
 use tarishi_protocol::{OperationId, SyncResponse, limits};
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 
 use super::{
     SyncReport,
@@ -110,16 +110,18 @@ async fn run(inner: &Inner, engine: &mut Engine, mode: Mode, report: &mut SyncRe
     let ask = ask(inner, engine, mode.left_ms);
     let plan = move |tx: &mut Tx<'_>| plan::plan(tx, &ask);
     let mut batch = inner.outbox.write(plan.clone()).await?;
-    let mut asked_again = false;
+    let (mut asked_again, mut storing) = (false, None);
     let (verdict, measure) = loop {
         failpoint::hit("device.after_plan");
         let held = mode.cut.clone().filter(|_| mode.hold && !batch.carries() && !engine.poison.is_probing());
-        // What cuts a held exchange short is planned in the transaction that brings it: its way begins a commit earlier.
-        let held = held.map(|work| Cut { work, planned: inner.outbox.ride(plan.clone()) });
-        let Some(sent) = send(inner, engine, &mut batch, held, &token, report).await? else { return Ok(Step::Again) };
+        // What cuts a held exchange short is planned in the transaction that brings it, and put into words while that is stored.
+        let held = held.map(|work| cut_by_plan(inner, work, plan.clone()));
+        let stored = storing.take();
+        let Some(sent) = send(inner, engine, &mut batch, stored, held, &token, report).await? else { return Ok(Step::Again) };
         let (verdict, measure) = match sent {
-            Sent::Cut(Some(planned)) if planned.carries() && may_send(inner) => {
-                batch = planned;
+            Sent::Cut(Some(planned)) if planned.batch.carries() && may_send(inner) => {
+                batch = planned.batch;
+                storing = Some(planned.stored);
                 continue;
             }
             Sent::Cut(_) => return Ok(Step::Cut),
@@ -143,6 +145,19 @@ async fn run(inner: &Inner, engine: &mut Engine, mode: Mode, report: &mut SyncRe
         Verdict::Answer(response) => Box::pin(answered(inner, engine, batch, *response, measure, report)).await,
         failed => failed_step(inner, engine, &batch, failed, measure).await,
     }
+}
+
+fn cut_by_plan(
+    inner: &Inner,
+    work: watch::Receiver<()>,
+    plan: impl FnOnce(&mut Tx<'_>) -> Result<Batch, Error> + Send + 'static,
+) -> Cut {
+    let (planner, planned) = oneshot::channel();
+    let stored = inner.outbox.ride(move |tx| {
+        drop(planner.send(plan(tx)?));
+        Ok(())
+    });
+    Cut { work, planned, stored }
 }
 
 fn may_send(inner: &Inner) -> bool {

@@ -28,22 +28,35 @@ const WATCHDOG: Duration = Duration::from_secs(5);
 pub(super) enum Sent {
     Answer(SyncVerdict, Measure),
     /// Cut short, with the batch to send now if that is planned already.
-    Cut(Option<Batch>),
+    Cut(Option<Planned>),
 }
 
 /// What cuts a held exchange short.
 pub(super) struct Cut {
     /// Something came up.
     pub(super) work: watch::Receiver<()>,
-    /// And was planned at once.
-    pub(super) planned: oneshot::Receiver<Result<Batch, Error>>,
+    /// And was planned at once, in a transaction that is under way.
+    pub(super) planned: oneshot::Receiver<Batch>,
+    /// That transaction is over.
+    pub(super) stored: Stored,
 }
 
-/// Sends the batch, held by the server until it is cut short if it may be; `None` if it had to be made smaller first.
+/// A batch that may go as soon as it is stored.
+pub(super) struct Planned {
+    pub(super) batch: Batch,
+    pub(super) stored: Stored,
+}
+
+/// Whether a plan was stored: what was not must not be sent.
+pub(super) type Stored = oneshot::Receiver<Result<(), Error>>;
+
+/// Sends the batch as soon as it is stored, held by the server until it is cut short if it may be; `None` if it had to be made
+/// smaller first.
 pub(super) async fn send(
     inner: &Inner,
     engine: &mut Engine,
     batch: &mut Batch,
+    stored: Option<Stored>,
     held: Option<Cut>,
     token: &str,
     report: &mut SyncReport,
@@ -66,6 +79,11 @@ pub(super) async fn send(
     let raw = body.len();
     let encoded = codec::encode(body);
     let size = encoded.bytes.len();
+    if let Some(stored) = stored
+        && !matches!(stored.await, Ok(Ok(())))
+    {
+        return Ok(Some(Sent::Cut(None)));
+    }
     let limit = inner.conditions().limits.bytes.clamp(1, limits::ENCODED_BYTES_MAX);
     if (size > limit || raw > limits::DECODED_BYTES_MAX) && !batch.operations.is_empty() {
         too_large(inner, engine, batch, size).await?;
@@ -102,14 +120,14 @@ pub(super) async fn guarded(
     transport: &dyn Transport,
     request: TransportRequest,
     cut: Option<Cut>,
-) -> Result<Result<TransportResponse, TransportError>, Option<Batch>> {
+) -> Result<Result<TransportResponse, TransportError>, Option<Planned>> {
     let bound = request.timeout + WATCHDOG;
     let sending = if cut.is_some() { transport.hold(request) } else { transport.send(request) };
     let cut = async {
-        let Some(Cut { mut work, planned }) = cut else { return core::future::pending().await };
+        let Some(Cut { mut work, planned, stored }) = cut else { return core::future::pending().await };
         tokio::select! {
             biased;
-            Ok(planned) = planned => planned.ok(),
+            Ok(batch) = planned => Some(Planned { batch, stored }),
             _ = work.changed() => None,
         }
     };
@@ -150,8 +168,13 @@ pub(super) async fn count(
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
-    use crate::transport::memory::{MemoryTransport, Step};
+    use crate::{
+        Options,
+        transport::memory::{MemoryTransport, Step},
+    };
 
     fn request() -> TransportRequest {
         let body = br#"{"protocol":1,"exchange":1,"account":"a","sent_at":"2026-11-24T08:00:00Z","cursor":null}"#.to_vec();
@@ -167,41 +190,51 @@ mod tests {
         assert_eq!(result.map(Result::unwrap_err).ok(), Some(TransportError::TimedOut));
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn something_new_cuts_a_held_exchange_even_if_it_came_before_the_send() {
+    /// What cuts an exchange short that a server never answers: something came, and the plan for it, if there is one.
+    async fn cut(plan: Option<Batch>) -> Option<Planned> {
         let server = MemoryTransport::new();
         server.script([Step::Hang]);
-        let (work, cut) = watch::channel(());
+        let (work, came) = watch::channel(());
+        let (planner, planned) = oneshot::channel();
+        match plan {
+            Some(batch) => planner.send(batch).unwrap(),
+            None => drop(planner),
+        }
         work.send_replace(());
-        let (_planner, planned) = oneshot::channel();
-        assert!(matches!(guarded(&server, request(), Some(Cut { work: cut, planned })).await, Err(None)));
+        let (_storing, stored) = oneshot::channel();
+        guarded(&server, request(), Some(Cut { work: came, planned, stored })).await.unwrap_err()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn something_new_cuts_a_held_exchange_even_if_it_came_before_the_send() {
+        assert!(cut(None).await.is_none());
     }
 
     #[tokio::test(start_paused = true)]
     async fn what_was_planned_as_it_came_cuts_a_held_exchange_with_its_batch() {
-        let server = MemoryTransport::new();
-        server.script([Step::Hang]);
-        let (work, cut) = watch::channel(());
-        let (planner, planned) = oneshot::channel();
-        planner.send(Ok(Batch { exchange: 7, ..Batch::default() })).unwrap();
-        work.send_replace(());
-        let cut = guarded(&server, request(), Some(Cut { work: cut, planned })).await;
-        assert_eq!(cut.unwrap_err().unwrap().exchange, 7);
+        let planned = cut(Some(Batch { exchange: 7, ..Batch::default() })).await;
+        assert_eq!(planned.unwrap().batch.exchange, 7);
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn a_plan_that_fails_or_that_nobody_makes_cuts_nothing_wrongly() {
-        for answer in [Some(Err(Error::Closed)), None] {
-            let server = MemoryTransport::new();
-            server.script([Step::Hang]);
-            let (work, cut) = watch::channel(());
-            let (planner, planned) = oneshot::channel();
-            match answer {
-                Some(answer) => planner.send(answer).map_err(drop).unwrap(),
-                None => drop(planner),
-            }
-            work.send_replace(());
-            assert!(matches!(guarded(&server, request(), Some(Cut { work: cut, planned })).await, Err(None)));
+    /// Sends a batch whose transaction ends so; says what came of it, and how many requests the server saw.
+    async fn sent_after(storing: Option<Result<(), Error>>) -> (Sent, usize) {
+        let (folder, server) = (tempfile::tempdir().unwrap(), MemoryTransport::new());
+        let options = Options::new(folder.path().join("q.db"), "http://server.invalid");
+        let inner = Inner::open(options.with_transport(Arc::new(server.clone()))).unwrap();
+        let (mut engine, mut batch, mut report) = (Engine::new(), Batch::default(), SyncReport::default());
+        let (tell, stored) = oneshot::channel();
+        match storing {
+            Some(result) => tell.send(result).unwrap(),
+            None => drop(tell),
         }
+        let sent = send(&inner, &mut engine, &mut batch, Some(stored), None, "token", &mut report).await;
+        (sent.unwrap().unwrap(), server.requests().len())
+    }
+
+    #[tokio::test]
+    async fn what_was_planned_goes_when_it_is_stored_and_not_if_it_is_not() {
+        assert!(matches!(sent_after(Some(Ok(()))).await, (Sent::Answer(..), 1)));
+        assert!(matches!(sent_after(Some(Err(Error::Storage("full".to_owned())))).await, (Sent::Cut(None), 0)));
+        assert!(matches!(sent_after(None).await, (Sent::Cut(None), 0)));
     }
 }
