@@ -5,11 +5,11 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::{Arc, LazyLock, Mutex, PoisonError},
+    sync::{Arc, LazyLock, Mutex, PoisonError, RwLock},
 };
 
 use minijinja::{
-    Environment, Error, ErrorKind, UndefinedBehavior, Value, escape_formatter, filters,
+    AutoEscape, Environment, Error, ErrorKind, Template, UndefinedBehavior, Value, escape_formatter, filters,
     value::{Enumerator, Kwargs, Object, ObjectRepr, ValueKind},
 };
 use serde_json::Map;
@@ -20,6 +20,8 @@ use super::tags;
 pub const FUEL: u64 = 10_000;
 /// A text of so many bytes without a tag is as it is, and the engine is not asked.
 const PLAIN_BYTES_MAX: usize = 1_024;
+/// Texts that are kept ready to be filled in, at most: one more, and all are read again.
+const KEPT_MAX: usize = 256;
 /// How deep the engine may call itself.
 const RECURSION_MAX: usize = 50;
 /// What a list or an object shows as.
@@ -62,13 +64,36 @@ fn undeclared(text: &str, nested: bool) -> BTreeSet<String> {
 /// What is wrong, and where.
 pub(super) fn fill(text: &str, data: &Map<String, serde_json::Value>) -> Result<String, Fault> {
     let fault = |detail| Fault { detail, lacks: None };
-    tags::check(text).map_err(fault)?;
     if text.len() <= PLAIN_BYTES_MAX && !text.contains('{') {
+        tags::check(text).map_err(fault)?;
         // As the engine does it, which leaves out the end of the last line.
         let text = text.strip_suffix('\n').map_or(text, |text| text.strip_suffix('\r').unwrap_or(text));
         return Ok(text.to_owned());
     }
+    let kept = KEPT.read().unwrap_or_else(PoisonError::into_inner);
+    if let Ok(template) = kept.get_template(text) {
+        return fill_in(text, &template, data);
+    }
+    drop(kept);
+    tags::check(text).map_err(fault)?;
     let template = environment().template_from_str(text).map_err(|error| fault(told(&error)))?;
+    keep(text);
+    fill_in(text, &template, data)
+}
+
+/// Texts of which many are filled in one after the other, each under itself as its name.
+static KEPT: LazyLock<RwLock<Environment<'static>>> = LazyLock::new(|| RwLock::new(engine()));
+
+fn keep(text: &str) {
+    let mut kept = KEPT.write().unwrap_or_else(PoisonError::into_inner);
+    if kept.templates().count() >= KEPT_MAX {
+        kept.clear_templates();
+    }
+    // One that is not kept is read again the next time.
+    let _ = kept.add_template_owned(text.to_owned(), text.to_owned());
+}
+
+fn fill_in(text: &str, template: &Template<'_, '_>, data: &Map<String, serde_json::Value>) -> Result<String, Fault> {
     let lacked = Arc::new(Mutex::new(None));
     let filled = template.render(Value::from_object(Fields::new(data, "", &lacked)));
     filled.map_err(|error| {
@@ -115,6 +140,7 @@ fn engine() -> Environment<'static> {
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment.set_fuel(Some(FUEL));
     environment.set_recursion_limit(RECURSION_MAX);
+    environment.set_auto_escape_callback(|_| AutoEscape::None);
     environment.set_formatter(|out, state, value| match value.kind() {
         ValueKind::String | ValueKind::Number => escape_formatter(out, state, value),
         _ => Err(Error::from(ErrorKind::NonPrimitive)),
@@ -323,6 +349,28 @@ mod tests {
             "{{ ('x' * 100000)|join('x' * 100) }}",
         ] {
             assert_eq!(detail(text, &json!({})), "is too much work in line 1", "{text}");
+        }
+    }
+
+    #[test]
+    fn a_text_that_is_kept_comes_out_as_it_did_the_first_time_whatever_it_ends_in() {
+        let text = "<{{ name }}> {{ whole|default('-') }}.html";
+        for name in ["a & b", "c"] {
+            assert_eq!(filled(text, &json!({ "name": name })).unwrap(), format!("<{name}> -.html"));
+        }
+        let lacks = || filled(text, &json!({})).unwrap_err();
+        assert_eq!((lacks().lacks.as_deref(), lacks().detail), (Some("name"), "needs `name`, which the data lack".to_owned()));
+    }
+
+    #[test]
+    fn more_texts_than_are_kept_come_out_all_the_same() {
+        for round in 0..2 {
+            for number in 0..=KEPT_MAX {
+                assert_eq!(
+                    filled(&format!("{number} {{{{ x }}}}"), &json!({ "x": round })).unwrap(),
+                    format!("{number} {round}")
+                );
+            }
         }
     }
 

@@ -59,32 +59,44 @@ pub(in super::super) fn next_due(conn: &Connection) -> Result<Option<Ms>> {
 /// Moves one chain as far as it goes now.
 pub(super) fn advance(conn: &Connection, tenant: &str, id: Uuid, now: Ms) -> Result<()> {
     match load(conn, tenant, id, now)? {
-        Some(stage) => go_on(conn, stage, now),
+        Some(stage) => go_on(conn, stage, now).map(drop),
         None => Ok(()),
     }
 }
 
-/// Moves a chain of this `notify`, whose route and texts are at hand.
-pub(super) fn advance_of(conn: &Connection, tenant: &str, id: Uuid, broadcast: &Rc<Broadcast>, now: Ms) -> Result<()> {
-    let Some(row) = rows::notification(conn, tenant, id)? else { return Ok(()) };
+/// Moves a chain of this `notify`, whose route and texts are at hand; says whether it goes on.
+pub(super) fn advance_of(conn: &Connection, tenant: &str, id: Uuid, broadcast: &Rc<Broadcast>, now: Ms) -> Result<bool> {
+    let Some(row) = rows::notification(conn, tenant, id)? else { return Ok(false) };
     go_on(conn, stage(conn, row, Rc::clone(broadcast), now)?, now)
 }
 
-fn go_on(conn: &Connection, mut stage: Stage, now: Ms) -> Result<()> {
+/// How a chain stands after a move.
+#[derive(Clone, Copy, Eq, PartialEq)]
+enum Moved {
+    /// It may have another.
+    On,
+    /// It waits.
+    Waits,
+    /// It has ended.
+    Ended,
+}
+
+/// Says whether it goes on.
+fn go_on(conn: &Connection, mut stage: Stage, now: Ms) -> Result<bool> {
     for _ in 0..MOVES_MAX {
-        if !move_on(conn, &stage, now)? {
-            return Ok(());
+        match move_on(conn, &stage, now)? {
+            Moved::On => {}
+            moved => return Ok(moved == Moved::Waits),
         }
         // A move changes the chain and its deliveries, and nothing else that is known of it.
-        let Some(row) = rows::notification(conn, &stage.row.tenant, stage.row.id)? else { return Ok(()) };
+        let Some(row) = rows::notification(conn, &stage.row.tenant, stage.row.id)? else { return Ok(false) };
         stage.deliveries = rows::deliveries(conn, &row.tenant, row.id)?;
         stage.row = row;
     }
-    Ok(())
+    Ok(true)
 }
 
-/// One move; false if there is none but to wait.
-fn move_on(conn: &Connection, stage: &Stage, now: Ms) -> Result<bool> {
+fn move_on(conn: &Connection, stage: &Stage, now: Ms) -> Result<Moved> {
     let (next, _) = decide(conn, stage, now)?;
     if stage.row.state != ChainState::Active {
         // It has ended; what arrives late makes it a success after all.
@@ -93,13 +105,13 @@ fn move_on(conn: &Connection, stage: &Stage, now: Ms) -> Result<bool> {
         {
             end(conn, stage, ChainState::Succeeded, Some(leg), now)?;
         }
-        return Ok(false);
+        return Ok(Moved::Ended);
     }
     match next {
         Next::Send { leg } => {
             give_up(conn, stage, now)?;
             send::send(conn, &stage.row, &stage.broadcast, &stage.recipient, leg, now)?;
-            return Ok(true);
+            return Ok(Moved::On);
         }
         Next::Skip { leg, why } => {
             give_up(conn, stage, now)?;
@@ -107,9 +119,12 @@ fn move_on(conn: &Connection, stage: &Stage, now: Ms) -> Result<bool> {
             if let Some(rule) = stage.broadcast.route.channels.get(leg) {
                 costs::reached(conn, &stage.row.tenant, rule.channel, why, now)?;
             }
-            return Ok(true);
+            return Ok(Moved::On);
         }
-        Next::Wait { until } => look_at(conn, &stage.row, until)?,
+        Next::Wait { until } => {
+            look_at(conn, &stage.row, until)?;
+            return Ok(Moved::Waits);
+        }
         Next::Defer { until } => {
             // Quiet hours stop the clock of the whole chain.
             let from = stage.row.deferred_until.max(now);
@@ -117,6 +132,7 @@ fn move_on(conn: &Connection, stage: &Stage, now: Ms) -> Result<bool> {
                        WHERE tenant_id = ?1 AND notification_id = ?2";
             let values = params![stage.row.tenant, stage.row.id.as_bytes(), until, (until - from).max(0)];
             conn.prepare_cached(sql)?.execute(values)?;
+            return Ok(Moved::Waits);
         }
         Next::Succeeded { leg, .. } => end(conn, stage, ChainState::Succeeded, Some(leg), now)?,
         Next::Unconfirmed { leg } => end(conn, stage, ChainState::Unconfirmed, Some(leg), now)?,
@@ -124,7 +140,7 @@ fn move_on(conn: &Connection, stage: &Stage, now: Ms) -> Result<bool> {
         Next::DeadlinePassed => end(conn, stage, ChainState::DeadlinePassed, None, now)?,
         Next::Dropped => end(conn, stage, ChainState::Dropped, None, now)?,
     }
-    Ok(false)
+    Ok(Moved::Ended)
 }
 
 fn look_at(conn: &Connection, row: &NotificationRow, until: Ms) -> Result<()> {

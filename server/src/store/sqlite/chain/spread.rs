@@ -41,8 +41,9 @@ pub(in super::super) fn spread(conn: &Connection, tenant: &str, id: OperationId,
     };
     let Some(Page { broadcast, accounts, more }) = page else { return Ok(()) };
     let broadcast = Rc::new(broadcast);
+    let mut goes_on = more;
     for account in &accounts {
-        start(conn, &row, &broadcast, account, now)?;
+        goes_on |= start(conn, &row, &broadcast, account, now)?;
     }
     let sql = "UPDATE broadcasts SET spread = spread + ?3 WHERE tenant_id = ?1 AND operation_id = ?2";
     conn.prepare_cached(sql)?.execute(params![tenant, id.as_bytes(), i64::try_from(accounts.len()).unwrap_or(0)])?;
@@ -50,7 +51,7 @@ pub(in super::super) fn spread(conn: &Connection, tenant: &str, id: OperationId,
     let sql = "UPDATE operations SET state = 'waiting', first_opened_at = coalesce(first_opened_at, ?4), next_at = ?3, \
                lease_until = NULL WHERE tenant_id = ?1 AND operation_id = ?2 AND ended_at IS NULL";
     conn.prepare_cached(sql)?.execute(params![tenant, id.as_bytes(), next_at, now])?;
-    conclude(conn, tenant, id, now)
+    if goes_on { Ok(()) } else { conclude(conn, tenant, id, now) }
 }
 
 /// People whose chains begin together.
@@ -142,7 +143,8 @@ fn id_of(operation: OperationId, account: &str) -> Uuid {
     uuid::Builder::from_random_bytes(bytes).into_uuid()
 }
 
-fn start(conn: &Connection, row: &OperationRow, broadcast: &Rc<Broadcast>, account: &str, now: Ms) -> Result<()> {
+/// Begins one person's chain; says whether it goes on.
+fn start(conn: &Connection, row: &OperationRow, broadcast: &Rc<Broadcast>, account: &str, now: Ms) -> Result<bool> {
     let double = is_double(conn, &row.tenant, broadcast, account, now)?;
     let state = if double { ChainState::Duplicate } else { ChainState::Active };
     let id = id_of(row.id, account);
