@@ -10,13 +10,10 @@ use serde_json::value::RawValue;
 use tarishi_protocol::{
     Code, Operation, OperationId, PROTOCOL, Problem, Receipt, ReceiptStatus, SyncRequest, SyncResponse, limits,
 };
-use tokio::sync::oneshot;
 
 use crate::{
-    App,
-    dispatch::{self, Offers, failpoint},
-    feed,
-    store::{self, Actor, DeviceRow, ExchangeOutcome, Grants, Intake, OpenCall, OperationRow, Preview, Submission},
+    App, dispatch, feed,
+    store::{self, Actor, DeviceRow, ExchangeOutcome, Grants, Intake, OperationRow, Preview, Submission},
 };
 
 mod check;
@@ -94,6 +91,7 @@ async fn exchange(
     request: &SyncRequest<Box<RawValue>>,
     now: store::Ms,
 ) -> Result<SyncResponse, Problem> {
+    app.store.rouse();
     let asker = Asker { tenant: &device.tenant, grants: &device.grants, sent_at: request.sent_at, now };
     let mut operations = Vec::with_capacity(request.operations.len());
     for (index, raw) in request.operations.iter().enumerate() {
@@ -110,9 +108,9 @@ async fn exchange(
         cursor: request.cursor.clone(),
         now,
     };
-    let (offered, offers) = dispatch::offer(app, &intake.tenant, &intake.operations, now).await.map_err(internal)?;
+    let offers = dispatch::offer(app, &intake.tenant, &intake.operations, now).await.map_err(internal)?;
     let store = Arc::clone(&app.store);
-    match begun(offers, async move { store.exchange(intake, offered).await }).await? {
+    match offers.take(|offered| async move { store.exchange(intake, offered).await }).await.map_err(internal)? {
         ExchangeOutcome::Done(response) => {
             for receipt in &response.receipts {
                 tracing::info!(operation = %receipt.id, device = device.device, status = ?receipt.status, "received");
@@ -124,28 +122,6 @@ async fn exchange(
             Err(Problem::new(Code::StaleExchange, detail).with_field("exchange"))
         }
     }
-}
-
-/// Runs a transaction and makes the calls that it opened, also if whoever asked is gone before it ends.
-async fn begun<T: Send + 'static>(
-    offers: Offers,
-    transaction: impl Future<Output = store::Result<(T, Vec<OpenCall>)>> + Send + 'static,
-) -> Result<T, Problem> {
-    if offers.is_empty() {
-        return transaction.await.map(|(done, _)| done).map_err(internal);
-    }
-    let (tell, told) = oneshot::channel();
-    tokio::spawn(async move {
-        failpoint::reach("server.before_open");
-        match transaction.await {
-            Ok((done, opened)) => {
-                drop(tell.send(Ok(done)));
-                Box::pin(offers.make(opened)).await;
-            }
-            Err(error) => drop(tell.send(Err(error))),
-        }
-    });
-    told.await.unwrap_or(Err(store::Error::Closed)).map_err(internal)
 }
 
 /// A request that carries nothing: reads, and may be held until there is news.
@@ -190,6 +166,7 @@ pub async fn submit(
     grants: &Grants,
     new: NewSubmission,
 ) -> Result<Receipt, Problem> {
+    app.store.rouse();
     let now = app.clock.now_ms();
     let id = OperationId::generate();
     let sent_at = app.clock.now();
@@ -202,10 +179,9 @@ pub async fn submit(
     };
     let submission =
         Submission { tenant: tenant.to_owned(), actor, account: new.account, deliver_to: new.deliver_to, preview, now };
-    let offered = dispatch::offer(app, tenant, std::slice::from_ref(&submission.preview), now).await.map_err(internal)?;
-    let (offered, offers) = offered;
+    let offers = dispatch::offer(app, tenant, std::slice::from_ref(&submission.preview), now).await.map_err(internal)?;
     let store = Arc::clone(&app.store);
-    let receipt = begun(offers, async move { store.submit(submission, offered).await }).await?;
+    let receipt = offers.take(|offered| async move { store.submit(submission, offered).await }).await.map_err(internal)?;
     if receipt.status == ReceiptStatus::Accepted {
         tracing::info!(operation = %receipt.id, tenant, "received");
         app.wake.dispatch_now();

@@ -29,6 +29,7 @@ pub mod failpoint;
 pub mod janitor;
 mod names;
 mod offers;
+mod on_disk;
 pub mod operator;
 pub mod policy;
 mod received;
@@ -42,7 +43,7 @@ pub mod webhook;
 use slots::{InUse, Slot, free_slots};
 
 pub use errand::errand;
-pub(crate) use offers::{Offers, offer};
+pub(crate) use offers::offer;
 pub use reports::ADOPTED;
 pub use slots::SLOTS;
 pub use step::step;

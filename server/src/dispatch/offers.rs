@@ -1,21 +1,28 @@
 //! Slots that are offered to the transaction that takes an operation.
 //!
-//! What comes alone into a lane where a slot is free is opened there and then, and called as soon as that is on disk: it
-//! overtakes nobody, and reaches its provider without the claim, the commit and the way through the loop that it would take
-//! otherwise. What finds company, or a provider that failed, goes the common way.
+//! What comes alone into a lane where a slot is free is opened there and then, prepared while the commit waits for the disk, and
+//! called as soon as that is done: it overtakes nobody, and reaches its provider without the claim, the commit and the way through
+//! the loop that it would take otherwise. What finds company, or a provider that failed, goes the common way.
 
 use std::sync::{Arc, atomic::Ordering};
 
 use tarishi_protocol::Payload;
+use tokio::sync::oneshot;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
-use super::{slots::Slot, step::Work, taken};
+use super::{
+    failpoint,
+    on_disk::{OnDisk, committing},
+    slots::Slot,
+    step::Work,
+    taken,
+};
 use crate::{
     App,
     adapters::ActionSpec,
-    chain::{Channel, SEND},
+    chain::SEND,
     oauth,
-    store::{self, Ms, Offer, OpenCall, Preview, Terms},
+    store::{self, Ms, Offer, Offered, OpenCall, Preview},
 };
 
 /// Slots that were offered, until it is known which were taken.
@@ -28,39 +35,33 @@ pub(crate) struct Offers {
 
 struct Made {
     spec: &'static ActionSpec,
-    terms: Terms,
+    offer: Offer,
     work: Work,
     slot: Slot,
 }
 
-/// Offers a free slot of each lane that these operations may come into; none while nothing is dispatched here.
+/// A free slot of each lane that these operations may come into; none while nothing is dispatched here.
 ///
 /// # Errors
 /// The store's.
-pub(crate) async fn offer(app: &Arc<App>, tenant: &str, previews: &[Preview], now: Ms) -> store::Result<(Vec<Offer>, Offers)> {
+pub(crate) async fn offer(app: &Arc<App>, tenant: &str, previews: &[Preview], now: Ms) -> store::Result<Offers> {
     let mut offers = Offers { app: Arc::clone(app), made: Vec::new(), _stay: app.dispatcher.steps.token() };
-    let mut offered: Vec<Offer> = Vec::new();
     if !app.dispatcher.runs.load(Ordering::Acquire) || app.shutdown.is_cancelled() {
-        return Ok((offered, offers));
+        return Ok(offers);
     }
     for (adapter, action) in previews.iter().flat_map(lanes) {
-        if offered.iter().any(|offer| offer.adapter == adapter) {
-            continue;
-        }
-        if let Some(made) = one(app, tenant, (adapter, action), now).await? {
-            let (adapter, action) = (adapter.to_owned(), action.to_owned());
-            offered.push(Offer { tenant: tenant.to_owned(), adapter, action, terms: made.terms.clone() });
-            offers.made.push(made);
+        if !offers.made.iter().any(|made| made.offer.adapter == adapter) {
+            offers.made.extend(one(app, tenant, (adapter, action), now).await?);
         }
     }
-    Ok((offered, offers))
+    Ok(offers)
 }
 
 /// Where an operation may be called next: a `notify` by one of its channels.
 fn lanes(preview: &Preview) -> Vec<(&str, &str)> {
     let Preview::Take(checked) = preview else { return Vec::new() };
     match &checked.payload {
-        Payload::Notify(_) => Channel::ALL.iter().map(|channel| (channel.as_str(), SEND)).collect(),
+        Payload::Notify(_) => checked.channels.iter().map(|channel| (channel.as_str(), SEND)).collect(),
         _ => vec![(&checked.operation.adapter, &checked.operation.action)],
     }
 }
@@ -79,27 +80,59 @@ async fn one(app: &Arc<App>, tenant: &str, (name, action): (&str, &str), now: Ms
     let lane = (tenant.to_owned(), name.to_owned());
     let Some(slot) = Slot::take_free(&app.dispatcher.in_use, lane, descriptor.slots) else { return Ok(None) };
     let work = Work { app: Arc::clone(app), adapter, settings: effective.settings };
-    Ok(Some(Made { spec, terms: work.terms(spec, now), work, slot }))
+    let (tenant, adapter, action) = (tenant.to_owned(), name.to_owned(), action.to_owned());
+    Ok(Some(Made { spec, offer: Offer { tenant, adapter, action, terms: work.terms(spec, now) }, work, slot }))
 }
 
 impl Offers {
-    /// Nothing was offered.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.made.is_empty()
+    /// Runs the transaction that takes the operations, and makes the calls that it opens: also if whoever asked is gone before it
+    /// ends.
+    ///
+    /// # Errors
+    /// The transaction's.
+    pub(crate) async fn take<T, F>(self, transaction: impl FnOnce(Offered) -> F) -> store::Result<T>
+    where
+        T: Send + 'static,
+        F: Future<Output = store::Result<T>> + Send + 'static,
+    {
+        if self.made.is_empty() {
+            return transaction(Offered::default()).await;
+        }
+        let slots = self.made.iter().map(|made| made.offer.clone()).collect();
+        let (opening, opened) = oneshot::channel();
+        let transaction = transaction(Offered { slots, opened: Some(opening) });
+        let (tell, told) = oneshot::channel();
+        let (commit, on_disk) = committing();
+        tokio::spawn(async move {
+            failpoint::reach("server.before_open");
+            let commits = async move {
+                let done = transaction.await;
+                let is_done = done.is_ok();
+                drop(tell.send(done));
+                // Last: who is woken last runs first, and the provider is further away than whoever asked.
+                if is_done {
+                    commit.done();
+                }
+            };
+            tokio::join!(commits, Box::pin(self.make(opened, on_disk)));
+        });
+        told.await.unwrap_or(Err(store::Error::Closed))
     }
 
-    /// Makes the calls that were opened; the other slots are free again. The first is made by whoever waits for this, without
-    /// the way to another task.
-    pub(crate) async fn make(self, opened: Vec<OpenCall>) {
+    /// Makes the calls that were opened, once they are on disk; the other slots are free again. The first is made by whoever
+    /// waits for this, without the way to another task.
+    async fn make(self, opened: oneshot::Receiver<Vec<OpenCall>>, on_disk: OnDisk) {
         let mut made = self.made;
         let mut first = None;
-        for call in opened {
-            let its = |made: &Made| call.operation.attempt_id == Some(made.terms.attempt);
-            let Some(Made { spec, terms, work, slot }) = made.iter().position(its).map(|index| made.swap_remove(index)) else {
+        // A transaction that fails tells of none.
+        for call in opened.await.unwrap_or_default() {
+            let its = |made: &Made| call.operation.attempt_id == Some(made.offer.terms.attempt);
+            let Some(Made { spec, offer, work, slot }) = made.iter().position(its).map(|index| made.swap_remove(index)) else {
                 continue;
             };
-            let id = call.operation.id;
-            let call = Box::pin(taken(Arc::clone(&self.app), slot, id, async move { work.make(spec, call, &terms).await }));
+            let (id, on_disk) = (call.operation.id, on_disk.clone());
+            let call = async move { work.make(spec, call, &offer.terms, on_disk).await };
+            let call = Box::pin(taken(Arc::clone(&self.app), slot, id, call));
             match first {
                 None => first = Some(call),
                 Some(_) => drop(self.app.dispatcher.steps.spawn(call)),
@@ -111,3 +144,6 @@ impl Offers {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

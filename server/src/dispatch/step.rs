@@ -4,9 +4,10 @@ use std::{sync::Arc, time::Duration};
 
 use chrono::{DateTime, Datelike as _, Utc};
 use tarishi_protocol::{State, catalog::Category, check_payload};
+use tokio::task::JoinHandle;
 use uuid::Uuid;
 
-use super::{audience, delivery, failpoint, names::KeptNames, policy::Rules, rules::rules, tokens, webhook};
+use super::{audience, delivery, failpoint, names::KeptNames, on_disk::OnDisk, policy::Rules, rules::rules, tokens, webhook};
 use crate::{
     App,
     adapters::{
@@ -105,7 +106,7 @@ impl Work {
         let open = Open { tenant: row.tenant, id: row.id, terms: terms.clone() };
         failpoint::reach("server.before_open");
         match self.app.store.open_attempt(open).await? {
-            Opened::Yes(call) => self.make(spec, *call, &terms).await,
+            Opened::Yes(call) => self.make(spec, *call, &terms, OnDisk::default()).await,
             Opened::No => Ok(()),
         }
     }
@@ -124,15 +125,21 @@ impl Work {
         }
     }
 
-    /// Makes a call that is on record, and writes down what came of it.
-    pub(super) async fn make(self, spec: &'static ActionSpec, call: OpenCall, terms: &Terms) -> store::Result<()> {
-        failpoint::reach("server.after_open");
+    /// Makes a call as soon as it is on record, and writes down what came of it; nothing if it never comes there.
+    pub(super) async fn make(
+        self,
+        spec: &'static ActionSpec,
+        call: OpenCall,
+        terms: &Terms,
+        on_disk: OnDisk,
+    ) -> store::Result<()> {
         let OpenCall { operation: row, about } = call;
         let (attempt, send_before) = (terms.attempt, terms.send_before);
-        tracing::info!(operation = %row.id, %attempt, adapter = row.adapter, action = row.action, "calling");
         let clock = self.app.clock.clone();
         let outbound = self.app.outbound.guarded(move || clock.now_ms() < send_before);
-        let evidence = self.call(Asked { spec, row: row.clone(), attempt, about, outbound }).await;
+        let Some(evidence) = self.call(Asked { spec, row: row.clone(), attempt, about, outbound }, on_disk).await else {
+            return Ok(());
+        };
         failpoint::reach("server.before_settle");
         self.settle(&row, Source::Call { attempt }, evidence).await
     }
@@ -152,11 +159,30 @@ impl Work {
         self.settle(&row, Source::Poll, evidence).await
     }
 
-    async fn call(&self, what: Asked) -> Evidence {
+    /// Executes an operation as soon as that is on record; `None` if it never is.
+    async fn call(&self, what: Asked, mut on_disk: OnDisk) -> Option<Evidence> {
         let deadline = what.spec.call_deadline;
         let (app, adapter, settings) = (Arc::clone(&self.app), Arc::clone(&self.adapter), self.settings.clone());
-        let work = async move { what.with(&app, &*adapter, &settings, async |call| adapter.execute(&call).await).await };
-        bounded(deadline, work).await
+        let mut opened = on_disk.clone();
+        let work = async move {
+            let execute = async |call: Call<'_>| {
+                if !opened.wait().await {
+                    return Err(AdapterError::new(Disposition::Transient, "it was not stored, and nothing was sent"));
+                }
+                failpoint::reach("server.after_open");
+                let (operation, attempt, action) = (call.operation_id, call.attempt_id, call.action);
+                tracing::info!(%operation, %attempt, adapter = adapter.descriptor().name, action, "calling");
+                adapter.execute(&call).await
+            };
+            what.with(&app, &*adapter, &settings, execute).await
+        };
+        // It is prepared while the commit is under way, and has its whole time from then on.
+        let task = tokio::spawn(work);
+        if on_disk.wait().await {
+            return Some(bounded(deadline, task).await);
+        }
+        task.abort();
+        None
     }
 
     async fn question(&self, what: Asked) -> Evidence {
@@ -166,7 +192,7 @@ impl Work {
         let work = async move {
             what.with(&app, &*adapter, &settings, async |call| adapter.recover(&call, known.as_ref()).await).await
         };
-        bounded(deadline, work).await
+        bounded(deadline, tokio::spawn(work)).await
     }
 
     async fn claimed(&self, what: Asked, claim: Reference, age: Duration) -> Evidence {
@@ -178,7 +204,7 @@ impl Work {
             let claim = Claim { reference: &claim, known: known.as_ref(), receipt, age };
             what.with(&app, &*adapter, &settings, async |call| adapter.confirm(&call, &claim).await).await
         };
-        bounded(deadline, work).await
+        bounded(deadline, tokio::spawn(work)).await
     }
 
     /// Writes down what was learnt. It must not get lost: a store that is busy is tried again.
@@ -334,9 +360,8 @@ async fn booked(app: &App, row: &OperationRow, now: DateTime<Utc>) -> Result<Opt
     Ok(Some(Booked::of(since, costs.map_err(failed)?)))
 }
 
-/// Runs a call in a task of its own: a panic or a hang of an adapter is an answer that nobody knows.
-async fn bounded(deadline: Duration, work: impl Future<Output = Result<Answer, AdapterError>> + Send + 'static) -> Evidence {
-    let mut task = tokio::spawn(work);
+/// What came of a call that has a task of its own: a panic or a hang of an adapter is an answer that nobody knows.
+async fn bounded(deadline: Duration, mut task: JoinHandle<Result<Answer, AdapterError>>) -> Evidence {
     let result = tokio::time::timeout(deadline, &mut task).await;
     match result {
         Ok(Ok(Ok(answer))) => Evidence::Answer(answer),

@@ -9,6 +9,7 @@ use tarishi_protocol::{
 use super::internal;
 use crate::{
     App,
+    chain::Channel,
     store::{Checked, Exclusive, Grants, Ms, Preview},
 };
 
@@ -72,10 +73,13 @@ pub async fn preview(app: &App, asker: &Asker<'_>, operation: Operation) -> Resu
     let fingerprint = Fingerprint::of(&operation.adapter, &operation.action, operation.payload.get()).ok();
     let effective = app.effective(asker.tenant, &operation.adapter).await.map_err(internal)?;
     let mut checked = check(app, asker, effective.as_ref(), operation, fingerprint);
-    if let Ok(Checked { payload: Payload::Notify(notify), .. }) = &checked
-        && let Some(problem) = notifiable(app, asker.tenant, notify).await?
+    if let Ok(taken) = &mut checked
+        && let Payload::Notify(notify) = &taken.payload
     {
-        checked = Err(No::Refuse(problem));
+        match notifiable(app, asker.tenant, notify).await? {
+            Ok(channels) => taken.channels = channels,
+            Err(problem) => checked = Err(No::Refuse(problem)),
+        }
     }
     Ok(match checked {
         Ok(checked) => Preview::Take(Box::new(checked)),
@@ -84,9 +88,10 @@ pub async fn preview(app: &App, asker: &Asker<'_>, operation: Operation) -> Resu
     })
 }
 
-/// What a notification lacks: its type, its texts, a list, something that the texts need. Told now and not at night.
-async fn notifiable(app: &App, tenant: &str, notify: &Notify) -> Result<Option<Problem>, Problem> {
-    let refused = |code, detail: String, field: &str| Ok(Some(Problem::new(code, detail).with_field(field)));
+/// The channels that a notification may go by; or what it lacks: its type, its texts, a list, something that the texts need. Told
+/// now and not at night.
+async fn notifiable(app: &App, tenant: &str, notify: &Notify) -> Result<Result<Vec<Channel>, Problem>, Problem> {
+    let refused = |code, detail: String, field: &str| Ok(Err(Problem::new(code, detail).with_field(field)));
     let kind = app.store.notification_type(tenant, &notify.kind).await.map_err(internal)?;
     let template = app.store.notification_template(tenant, &notify.kind).await.map_err(internal)?;
     let (Some(kind), Some(template)) = (kind, template) else {
@@ -102,7 +107,7 @@ async fn notifiable(app: &App, tenant: &str, notify: &Notify) -> Result<Option<P
     {
         return refused(Code::NotFound, "there is no list of this name".to_owned(), "payload.to.list");
     }
-    Ok(None)
+    Ok(Ok(channels))
 }
 
 fn check(
@@ -144,6 +149,7 @@ fn check(
         expires_at: enqueued_at.saturating_add(ttl),
         enqueued_at,
         payload,
+        channels: Vec::new(),
         operation,
     })
 }

@@ -167,9 +167,12 @@ pub trait Store: Send + Sync {
 
     // ---- intake and feed
 
+    /// Something to be written comes in a moment: whoever writes may get ready.
+    fn rouse(&self);
+
     /// One exchange of one device: the counter, cancellations, verdicts about operations in order, and what is new.
     /// What comes alone into a lane with a slot to offer is opened at once.
-    async fn exchange(&self, intake: Intake, offers: Vec<Offer>) -> Result<(ExchangeOutcome, Vec<OpenCall>)>;
+    async fn exchange(&self, intake: Intake, offered: Offered) -> Result<ExchangeOutcome>;
     /// An exchange that carries nothing and whose cursor did not move: reads only.
     async fn poll_feed(&self, tenant: &str, device: &str, cursor: Option<String>, now: Ms) -> Result<SyncResponse>;
     /// Notes how far a device has read, for retention.
@@ -177,7 +180,7 @@ pub trait Store: Send + Sync {
     /// Where the feeds of these devices end, to wake held requests.
     async fn feed_heads(&self, devices: Vec<(String, String)>) -> Result<Vec<u64>>;
     /// Takes operations that no device sent (REST, command line); the same rules and offers, no feed of its own.
-    async fn submit(&self, submission: Submission, offers: Vec<Offer>) -> Result<(Receipt, Vec<OpenCall>)>;
+    async fn submit(&self, submission: Submission, offered: Offered) -> Result<Receipt>;
     /// Cancels by an operator or key; as a device's wish.
     async fn cancel(&self, tenant: &str, account: Option<String>, id: OperationId, now: Ms) -> Result<Option<Cancellation>>;
 

@@ -3,6 +3,7 @@
 use tarishi_protocol::{Code, Fingerprint, NotificationReceipt, OperationId, Payload, Problem, SyncResponse};
 
 use super::{Actor, Ms};
+use crate::chain::Channel;
 
 /// What must not be under way twice: a payment for one reference, a course of one number.
 #[derive(Clone, Debug)]
@@ -48,6 +49,8 @@ pub struct Checked {
     pub fingerprint: Fingerprint,
     /// Its typed payload.
     pub payload: Payload,
+    /// Of a `notify`: the channels of its type's route, as it is now.
+    pub channels: Vec<Channel>,
     /// What must not be under way twice.
     pub exclusive: Option<Exclusive>,
     /// What a receipt without reference may be recognised by.

@@ -1,6 +1,7 @@
 //! *Open* and *settle*: what goes into the two transactions around a call.
 
 use tarishi_protocol::{OperationId, State};
+use tokio::sync::oneshot;
 use uuid::Uuid;
 
 use super::{ChainPart, Ms, OperationRow, PushTokenRow};
@@ -50,7 +51,17 @@ pub struct Offer {
     pub terms: Terms,
 }
 
-/// A call that is on record and is to be made.
+/// Free slots for what one transaction takes.
+#[derive(Debug, Default)]
+pub struct Offered {
+    /// One a lane, at most.
+    pub slots: Vec<Offer>,
+    /// Is told of the calls that were opened while they are not on disk yet, so that they can be prepared. None may be made
+    /// before the transaction has answered, and none if it failed.
+    pub opened: Option<oneshot::Sender<Vec<OpenCall>>>,
+}
+
+/// A call that is on record, or will be in a moment, and is to be made.
 #[derive(Clone, Debug)]
 pub struct OpenCall {
     /// The operation as it stands now.

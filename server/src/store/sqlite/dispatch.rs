@@ -4,7 +4,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use tarishi_protocol::{Code, OperationId, Payload, Problem, State, catalog, check_payload};
 
 use super::{caps, chain, map, order, push, read, refunds};
-use crate::store::{About, Actor, ChainPart, LaneRow, Ms, Offer, Open, OpenCall, Opened, OperationRow, Result, Terms};
+use crate::store::{About, Actor, ChainPart, LaneRow, Ms, Offer, Offered, Open, OpenCall, Opened, OperationRow, Result, Terms};
 
 /// When a refund looks again whether another of the same payment has ended, in milliseconds.
 const IN_FLIGHT_MS: Ms = 5_000;
@@ -165,18 +165,22 @@ fn opened(row: OperationRow, terms: &Terms) -> OperationRow {
     }
 }
 
-/// Opens what is alone in the lanes that have a slot to offer: nobody is overtaken, and the first call of an operation needs no
-/// transaction of its own.
-pub(super) fn open_alone(conn: &Connection, offers: &[Offer]) -> Result<Vec<OpenCall>> {
+/// Opens what is alone in the lanes that have a slot to offer, and tells who will make the calls: nobody is overtaken, and the
+/// first call of an operation needs no transaction of its own.
+pub(super) fn open_alone(conn: &Connection, offered: Offered) -> Result<()> {
     let mut calls = Vec::new();
-    for offer in offers {
+    for offer in &offered.slots {
         let Some(id) = alone(conn, offer)? else { continue };
         let open = Open { tenant: offer.tenant.clone(), id, terms: offer.terms.clone() };
         if let Opened::Yes(call) = open_now(conn, &open, true)? {
             calls.push(*call);
         }
     }
-    Ok(calls)
+    if let Some(opened) = offered.opened {
+        // Whoever is gone makes none: they are found as calls without answer.
+        drop(opened.send(calls));
+    }
+    Ok(())
 }
 
 /// The one operation that is due in the lane of an offer, if its first call is next and its provider answered the last one.

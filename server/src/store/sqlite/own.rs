@@ -50,6 +50,7 @@ fn checked(own: Own<'_>, now: Ms) -> Result<(intake::Desk<'_>, Checked)> {
         fingerprint,
         operation: Operation::new(own.id, own.key, (own.adapter, own.action), raw, date(now)),
         payload: own.payload,
+        channels: Vec::new(),
         exclusive: None,
         correlation: own.correlation,
         expires_at: own.expires_at,

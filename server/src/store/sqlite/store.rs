@@ -15,9 +15,9 @@ use crate::chain::{Channel, DailyCaps, caps::Scope};
 use crate::store::{
     About, ApiKeyRow, AttemptFilter, AttemptRow, AuthTokenRow, ChainFigures, ChainSavings, DeliveryRow, DeviceRow, EventPage,
     EventRow, EventState, ExchangeOutcome, Figures, GrantStatus, Intake, IntegrationRow, LaneRow, Lease, ListRow,
-    MESSAGE_RECEIVED, Ms, NotificationRow, OAuthGrantRow, OAuthStateRow, Offer, Open, OpenCall, Opened, OperationFilter,
-    OperationRow, PushTokenRow, RecipientRow, Result, Retention, SealedRow, Settle, Settled, Signal, Store, Submission,
-    SubscriptionRow, TemplateRow, TenantRow, TokenRow, TypeRow, VerdictRow, WebhookEventRow, WebhookRow,
+    MESSAGE_RECEIVED, Ms, NotificationRow, OAuthGrantRow, OAuthStateRow, Offered, Open, Opened, OperationFilter, OperationRow,
+    PushTokenRow, RecipientRow, Result, Retention, SealedRow, Settle, Settled, Signal, Store, Submission, SubscriptionRow,
+    TemplateRow, TenantRow, TokenRow, TypeRow, VerdictRow, WebhookEventRow, WebhookRow,
 };
 
 #[async_trait]
@@ -218,9 +218,17 @@ impl Store for SqliteStore {
         self.read(sealed::serving).await
     }
 
-    async fn exchange(&self, intake: Intake, offers: Vec<Offer>) -> Result<(ExchangeOutcome, Vec<OpenCall>)> {
+    fn rouse(&self) {
+        self.writer.rouse();
+    }
+
+    async fn exchange(&self, intake: Intake, offered: Offered) -> Result<ExchangeOutcome> {
         let id = self.current_id();
-        let work = move |conn: &Connection| Ok((exchange::exchange(conn, &id, &intake)?, dispatch::open_alone(conn, &offers)?));
+        let work = move |conn: &Connection| {
+            let outcome = exchange::exchange(conn, &id, &intake)?;
+            dispatch::open_alone(conn, offered)?;
+            Ok(outcome)
+        };
         self.writer.write(work).await
     }
 
@@ -238,8 +246,12 @@ impl Store for SqliteStore {
         self.read(|conn| feed::heads(conn, &devices)).await
     }
 
-    async fn submit(&self, submission: Submission, offers: Vec<Offer>) -> Result<(Receipt, Vec<OpenCall>)> {
-        let work = move |conn: &Connection| Ok((exchange::submit(conn, &submission)?, dispatch::open_alone(conn, &offers)?));
+    async fn submit(&self, submission: Submission, offered: Offered) -> Result<Receipt> {
+        let work = move |conn: &Connection| {
+            let receipt = exchange::submit(conn, &submission)?;
+            dispatch::open_alone(conn, offered)?;
+            Ok(receipt)
+        };
         self.writer.write(work).await
     }
 

@@ -1,6 +1,6 @@
 //! One thread owns the writing connection and commits what has queued up together.
 //!
-//! Each command runs in a savepoint of its own, so one that fails undoes itself alone; replies are sent after the commit, so
+//! One that fails undoes itself alone: each behind the first runs in a savepoint of its own. Replies are sent after the commit, so
 //! what was answered is on disk. Commands whose loss with the power does no harm may say so: a group of them alone is committed
 //! without waiting for the disk, and comes there with the next group that does. Synchronous on purpose: a dropped future leaves no transaction half done.
 
@@ -20,10 +20,20 @@ const GROUP_MAX: usize = 256;
 /// Commands that may wait, at most; beyond, callers wait for room.
 const QUEUE_MAX: usize = 4_096;
 
+/// How often the thread steps back for a command that was announced before it sleeps again; some 200 microseconds.
+const LINGER: u32 = 400;
+
 /// A handle to the writing thread.
 pub(super) struct Writer {
-    queue: Mutex<Option<mpsc::Sender<Box<dyn Command>>>>,
+    queue: Mutex<Option<mpsc::Sender<Message>>>,
     thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+/// What the thread is told.
+enum Message {
+    Run(Box<dyn Command>),
+    /// A command is on its way.
+    Rouse,
 }
 
 /// Something to be done in a transaction and answered after it.
@@ -95,8 +105,16 @@ impl Writer {
         let queue = self.queue.lock().map_err(|_| Error::Closed)?.clone().ok_or(Error::Closed)?;
         let (caller, answer) = oneshot::channel();
         let task = Task { may_be_lost, work: Some(work), result: Err(Error::Closed), caller };
-        queue.send(Box::new(task)).await.map_err(|_| Error::Closed)?;
+        queue.send(Message::Run(Box::new(task))).await.map_err(|_| Error::Closed)?;
         answer.await.map_err(|_| Error::Closed)?
+    }
+
+    /// Wakes the thread if it sleeps, for a command that comes within a moment: waking it takes as long as to prepare one.
+    pub(super) fn rouse(&self) {
+        let queue = self.queue.lock().ok();
+        let idle = queue.as_ref().and_then(|queue| queue.as_ref()).filter(|queue| queue.capacity() == QUEUE_MAX);
+        // Nobody is there to be woken if it fails.
+        let _ = idle.map(|queue| queue.try_send(Message::Rouse));
     }
 
     /// Takes no more commands and waits for those that are queued.
@@ -112,13 +130,43 @@ impl Writer {
     }
 }
 
-fn run(conn: &Connection, mut commands: mpsc::Receiver<Box<dyn Command>>) {
+fn run(conn: &Connection, mut commands: mpsc::Receiver<Message>) {
     let (mut behind, mut full) = (None, true);
-    while let Some(first) = behind.take().or_else(|| commands.blocking_recv()) {
+    while let Some(first) = behind.take().or_else(|| next_of(&mut commands)) {
         let mut done = Vec::new();
         let failed = group(conn, first, &mut commands, &mut done, &mut behind, &mut full).err().map(|error| error.to_string());
         for command in done {
             command.reply(failed.clone().map_or(Ok(()), |text| Err(Error::Damaged(format!("the commit failed: {text}")))));
+        }
+        if commands.is_empty() {
+            // While nobody waits. If it fails, it is tried again with the next group that wants it.
+            let _ = sync(conn, true, &mut full);
+        }
+    }
+}
+
+/// Waits for the next command.
+fn next_of(commands: &mut mpsc::Receiver<Message>) -> Option<Box<dyn Command>> {
+    loop {
+        match commands.blocking_recv()? {
+            Message::Run(command) => return Some(command),
+            Message::Rouse => {}
+        }
+        for _ in 0..LINGER {
+            if let Some(command) = queued(commands) {
+                return Some(command);
+            }
+            std::thread::yield_now();
+        }
+    }
+}
+
+/// The next command that is there.
+fn queued(commands: &mut mpsc::Receiver<Message>) -> Option<Box<dyn Command>> {
+    loop {
+        match commands.try_recv().ok()? {
+            Message::Run(command) => return Some(command),
+            Message::Rouse => {}
         }
     }
 }
@@ -126,7 +174,7 @@ fn run(conn: &Connection, mut commands: mpsc::Receiver<Box<dyn Command>>) {
 fn group(
     conn: &Connection,
     first: Box<dyn Command>,
-    commands: &mut mpsc::Receiver<Box<dyn Command>>,
+    commands: &mut mpsc::Receiver<Message>,
     done: &mut Vec<Box<dyn Command>>,
     behind: &mut Option<Box<dyn Command>>,
     full: &mut bool,
@@ -136,14 +184,10 @@ fn group(
     let begun = sync(conn, wait, full).and_then(|()| execute(conn, "BEGIN IMMEDIATE"));
     let committed = begun.and_then(|()| {
         while let Some(mut command) = next.take() {
-            execute(conn, "SAVEPOINT command")?;
-            let keep = command.run(conn);
+            let ran = if done.is_empty() { first_of(conn, &mut *command) } else { guarded(conn, &mut *command) };
             done.push(command);
-            if !keep {
-                execute(conn, "ROLLBACK TO command")?;
-            }
-            execute(conn, "RELEASE command")?;
-            next = if done.len() < GROUP_MAX { commands.try_recv().ok() } else { None };
+            ran?;
+            next = if done.len() < GROUP_MAX { queued(commands) } else { None };
             // What must not be lost does not join those that may be.
             if !wait && next.as_ref().is_some_and(|next| !next.may_be_lost()) {
                 *behind = next.take();
@@ -157,6 +201,26 @@ fn group(
         let _ = conn.execute_batch("ROLLBACK");
     }
     committed
+}
+
+/// Runs the first: it has nothing before it that it could take along, and is spared the copies that a savepoint makes of pages.
+fn first_of(conn: &Connection, command: &mut dyn Command) -> rusqlite::Result<()> {
+    if command.run(conn) {
+        return Ok(());
+    }
+    // A disk that is full or fails has undone it already.
+    if !conn.is_autocommit() {
+        execute(conn, "ROLLBACK")?;
+    }
+    execute(conn, "BEGIN IMMEDIATE")
+}
+
+fn guarded(conn: &Connection, command: &mut dyn Command) -> rusqlite::Result<()> {
+    execute(conn, "SAVEPOINT command")?;
+    if !command.run(conn) {
+        execute(conn, "ROLLBACK TO command")?;
+    }
+    execute(conn, "RELEASE command")
 }
 
 fn execute(conn: &Connection, sql: &str) -> rusqlite::Result<()> {
@@ -193,6 +257,34 @@ mod tests {
         let count: i64 =
             writer.write(|conn| Ok(conn.query_row("SELECT count(*) FROM t", [], |row| row.get(0))?)).await.unwrap();
         assert_eq!(count, 2);
+    }
+
+    #[tokio::test]
+    async fn what_the_first_of_a_group_wrote_before_it_failed_is_gone_and_the_others_stand() {
+        let writer = writer();
+        let fails = writer.write(|conn| {
+            conn.execute("INSERT INTO t VALUES (1)", [])?;
+            Err::<(), _>(Error::Closed)
+        });
+        let stands = |x: i64| writer.write(move |conn| Ok(conn.execute("INSERT INTO t VALUES (?1)", [x])?));
+
+        let (failed, one, two) = tokio::join!(fails, stands(2), stands(3));
+
+        assert!(failed.is_err() && one.is_ok() && two.is_ok());
+        let sum: i64 = writer.write(|conn| Ok(conn.query_row("SELECT sum(x) FROM t", [], |row| row.get(0))?)).await.unwrap();
+        assert_eq!(sum, 5);
+    }
+
+    #[tokio::test]
+    async fn one_that_is_roused_for_nothing_sleeps_again_and_takes_what_comes() {
+        let writer = writer();
+        for x in 0..3 {
+            writer.rouse();
+            writer.rouse();
+            assert!(writer.write(move |conn| Ok(conn.execute("INSERT INTO t VALUES (?1)", [x])?)).await.is_ok());
+        }
+        writer.close();
+        writer.rouse();
     }
 
     #[tokio::test]

@@ -14,6 +14,7 @@ use tarishi_protocol::{
     check_payload,
 };
 use tempfile::TempDir;
+use tokio::sync::oneshot;
 use uuid::Uuid;
 
 use super::answers::MESSAGES;
@@ -21,8 +22,8 @@ use crate::{
     adapters::Answer,
     dispatch::policy::Rules,
     store::{
-        Caps, Checked, DeviceRow, Evidence, ExchangeOutcome, Exclusive, Grants, Intake, Ms, Offer, Open, OpenCall, Opened,
-        OperationRow, Preview, Settle, Settled, Source, Store as _, TenantRow, Terms, TokenRow, sqlite::SqliteStore,
+        Caps, Checked, DeviceRow, Evidence, ExchangeOutcome, Exclusive, Grants, Intake, Ms, Offer, Offered, Open, OpenCall,
+        Opened, OperationRow, Preview, Settle, Settled, Source, Store as _, TenantRow, Terms, TokenRow, sqlite::SqliteStore,
     },
 };
 
@@ -149,6 +150,7 @@ impl Desk {
             exclusive: Exclusive::of(&payload),
             correlation: crate::adapters::Adapter::correlation(&crate::adapters::sms::Sms::default(), action, &payload),
             payload,
+            channels: Vec::new(),
             expires_at: self.now() + ttl,
             enqueued_at: self.now(),
             operation: operation.clone(),
@@ -215,8 +217,10 @@ impl Desk {
             cursor,
             now: self.now(),
         };
-        let offers = std::mem::take(&mut *self.offers.lock().unwrap());
-        let (outcome, opened) = self.store.exchange(intake, offers).await.unwrap();
+        let slots = std::mem::take(&mut *self.offers.lock().unwrap());
+        let (tell, opened) = oneshot::channel();
+        let outcome = self.store.exchange(intake, Offered { slots, opened: Some(tell) }).await.unwrap();
+        let opened = opened.await.unwrap();
         self.opened.lock().unwrap().extend(opened);
         outcome
     }

@@ -6,7 +6,7 @@ use super::{
     answers::{MESSAGES, succeeded, waiting},
     desk::{Desk, START, T},
 };
-use crate::store::{Actor, Evidence, Source, Store as _, Submission};
+use crate::store::{Actor, Evidence, Offered, Source, Store as _, Submission};
 
 /// Finding 23.
 #[tokio::test]
@@ -76,7 +76,7 @@ async fn a_backends_operation_is_told_to_every_device_of_the_account() {
         preview: desk.take(&sms),
         now: START,
     };
-    desk.store.submit(submission, Vec::new()).await.unwrap();
+    desk.store.submit(submission, Offered::default()).await.unwrap();
 
     for device in ["d1", "d2"] {
         let changes = desk.exchange(device, Vec::new(), &[], None).await.changes;

@@ -11,8 +11,8 @@ use super::super::{
 use crate::{
     adapters::{Answer, MessageNews, Reference},
     store::{
-        ChainState, Checked, DeliveryRow, EventRow, Evidence, Intake, ListRow, MESSAGE_RECEIVED, Ms, NotificationRow, Preview,
-        PushTokenRow, RecipientRow, Signal, Source, Store as _, TemplateRow, TypeRow, sqlite::SqliteStore,
+        ChainState, Checked, DeliveryRow, EventRow, Evidence, Intake, ListRow, MESSAGE_RECEIVED, Ms, NotificationRow, Offered,
+        Preview, PushTokenRow, RecipientRow, Signal, Source, Store as _, TemplateRow, TypeRow, sqlite::SqliteStore,
     },
 };
 
@@ -124,6 +124,7 @@ impl Stage {
             exclusive: None,
             correlation: None,
             payload,
+            channels: Vec::new(),
             expires_at: self.desk.now() + 86_400_000,
             enqueued_at: self.desk.now(),
             operation,
@@ -200,7 +201,7 @@ impl Stage {
             cursor: None,
             now: self.desk.now(),
         };
-        self.desk.store.exchange(intake, Vec::new()).await.unwrap();
+        self.desk.store.exchange(intake, Offered::default()).await.unwrap();
     }
 
     pub(super) async fn fail(&self, id: OperationId, attempt: Uuid, evidence: Evidence) {
