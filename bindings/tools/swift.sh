@@ -2,6 +2,7 @@
 # The Swift package: generated, built, tested, its example run. What `tests/run swift` calls.
 #
 #   swift.sh           everything; closes with "test result: ok. N passed; M failed;"
+#   swift.sh setup     only gets Swift, if there is none
 #   swift.sh build     only generates and builds
 #   swift.sh test ...  generates, builds and tests; the rest goes to `swift test`
 #   swift.sh run FILE.swift   compiles a program against the package and runs it in this folder; prints what it prints
@@ -161,9 +162,10 @@ bench() {
 
 case ${1:-all} in
   all) all ;;
+  setup) ;;
   build) build ;;
   test) shift; generate; scripted; swift_at test "$package" "$@" ;;
   run) program "$(cd "$called_from" && realpath -e "${2:?which program?}")" ;;
   bench) bench ;;
-  *) echo "usage: swift.sh [build | test [ARG...] | run FILE.swift | bench]" >&2; exit 2 ;;
+  *) echo "usage: swift.sh [setup | build | test [ARG...] | run FILE.swift | bench]" >&2; exit 2 ;;
 esac
