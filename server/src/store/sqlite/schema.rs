@@ -60,3 +60,71 @@ pub(super) fn prepare(conn: &Connection) -> Result<()> {
     conn.set_prepared_statement_cache_capacity(256);
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        chain::caps::Scope,
+        store::sqlite::chain::{booked_today, caps},
+    };
+
+    const DAY_MS: i64 = 86_400_000;
+
+    /// A file as a server of this version left it.
+    fn of_version(version: usize) -> Connection {
+        let conn = Connection::open_in_memory().unwrap();
+        for step in &MIGRATIONS[..version] {
+            conn.execute_batch(step).unwrap();
+        }
+        conn.pragma_update(None, "user_version", i64::try_from(version).unwrap()).unwrap();
+        conn
+    }
+
+    #[test]
+    fn a_file_of_any_older_server_becomes_what_a_new_one_is() {
+        let tables = |conn: &Connection| {
+            let mut statement = conn.prepare("SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY name").unwrap();
+            let rows = statement.query_map([], |row| row.get::<_, String>(0)).unwrap();
+            rows.collect::<rusqlite::Result<Vec<_>>>().unwrap()
+        };
+        let new = of_version(MIGRATIONS.len());
+        for version in 0..MIGRATIONS.len() {
+            let mut conn = of_version(version);
+            migrate(&mut conn).unwrap();
+            assert_eq!(tables(&conn), tables(&new), "{version}");
+        }
+    }
+
+    #[test]
+    fn a_file_of_a_newer_server_is_refused_and_left_alone() {
+        let mut conn = of_version(0);
+        let newer = i64::try_from(MIGRATIONS.len()).unwrap() + 1;
+        conn.pragma_update(None, "user_version", newer).unwrap();
+        assert!(matches!(migrate(&mut conn), Err(Error::Newer(version, _)) if version == newer));
+        let count: i64 = conn.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0)).unwrap();
+        assert_eq!(count, 0);
+    }
+
+    #[test]
+    fn the_cap_of_a_day_and_what_was_booked_outlive_the_version_that_knew_one_cap_only() {
+        let mut conn = of_version(10);
+        conn.execute_batch(
+            r#"INSERT INTO notification_settings (tenant_id, daily_cap) VALUES ('school', '{"amount":"50.00","currency":"KES"}'),
+               ('free', NULL);
+               INSERT INTO notification_costs (tenant_id, day, currency, micros) VALUES ('school', 7, 'KES', 1600000)"#,
+        )
+        .unwrap();
+
+        migrate(&mut conn).unwrap();
+
+        let cap = caps(&conn, "school").unwrap();
+        assert_eq!(
+            serde_json::to_value(&cap).unwrap(),
+            serde_json::json!({ "daily_cap": { "amount": "50.00", "currency": "KES" } })
+        );
+        assert_eq!(caps(&conn, "free").unwrap(), crate::chain::DailyCaps::default());
+        assert_eq!(booked_today(&conn, "school", Scope::All, "KES", 7 * DAY_MS).unwrap(), 1_600_000);
+        assert_eq!(booked_today(&conn, "school", Scope::All, "KES", 8 * DAY_MS).unwrap(), 0);
+    }
+}
