@@ -39,7 +39,8 @@ scripted() {
 
 # The simulated providers, a server and a phone of its own.
 sandbox_and_server() {
-  cargo build --quiet -p tarishi-server -p tarishi-sandbox || return 1
+  # With the tests' package, whose features and so whose dependencies are built already.
+  cargo build --quiet -p tarishi-tests -p tarishi-server -p tarishi-sandbox --bin tarishi-server --bin tarishi-sandbox || return 1
   serve sandbox "$target/debug/tarishi-sandbox" serve --listen 127.0.0.1:0 || return 1
   sandbox=$url
   mkdir -p "$work/server"
